@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,8 @@ const char *clinux_error_text(int error) { return strerrordesc_np(error); }
 const char *clinux_error_name(int error) { return strerrorname_np(error); }
 
 const char *clinux_signal_name(int signal) { return sigabbrev_np(signal); }
+
+int clinux_name_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }
 
 int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 

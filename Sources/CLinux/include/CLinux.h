@@ -48,6 +48,7 @@ ssize_t clinux_random(void *buffer, size_t count);
 const char *clinux_error_text(int error);
 const char *clinux_error_name(int error);
 const char *clinux_signal_name(int signal);
+int clinux_name_thread(const char *name);
 
 /// pidfds: C because glibc 2.36 has no headers for them that Swift imports.
 int clinux_pidfd_open(pid_t pid);

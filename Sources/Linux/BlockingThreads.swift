@@ -1,0 +1,98 @@
+import CLinux
+import Glibc
+
+/// A few named threads of our own for what blocks: file syncs, cold reads, waits for a start.
+///
+/// Never the shared pool, where a blocked thread would hold up everybody. Made once, lives for
+/// ever, as the runtime keeps executors unowned.
+package final class BlockingThreads: TaskExecutor, @unchecked Sendable {
+  // @unchecked: the queue is only touched between lock and unlock; the rest is immutable.
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let condition: UnsafeMutablePointer<pthread_cond_t>
+  private var queue: [UnownedJob] = []
+  private var head = 0
+
+  package init(name: String, count: Int) {
+    self.mutex = .allocate(capacity: 1)
+    self.mutex.initialize(to: pthread_mutex_t())
+    self.condition = .allocate(capacity: 1)
+    self.condition.initialize(to: pthread_cond_t())
+    pthread_mutex_init(self.mutex, nil)
+    pthread_cond_init(self.condition, nil)
+    for index in 0..<count {
+      Threads.start(name: "\(name)-\(index)") { self.run() }
+    }
+  }
+
+  package func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    pthread_mutex_lock(self.mutex)
+    self.queue.append(job)
+    pthread_mutex_unlock(self.mutex)
+    pthread_cond_signal(self.condition)
+  }
+
+  /// Runs `body` on one of the threads.
+  package func run<Success: Sendable, Failure: Error>(
+    _ body: @Sendable () throws(Failure) -> Success
+  ) async throws(Failure) -> Success {
+    let result = await withTaskExecutorPreference(self) { () async -> Result<Success, Failure> in
+      // The hop happens on entry to a nonisolated async function, which this closure is.
+      do throws(Failure) { return .success(try body()) } catch { return .failure(error) }
+    }
+    return try result.get()
+  }
+
+  private func run() -> Never {
+    while true { self.next().runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
+
+  private func next() -> UnownedJob {
+    pthread_mutex_lock(self.mutex)
+    defer { pthread_mutex_unlock(self.mutex) }
+    while self.head == self.queue.count {
+      self.queue.removeAll(keepingCapacity: true)
+      self.head = 0
+      pthread_cond_wait(self.condition, self.mutex)
+    }
+    self.head += 1
+    return self.queue[self.head - 1]
+  }
+}
+
+/// Threads of our own.
+package enum Threads {
+  /// Starts a detached thread that ends by returning; the name is cut to the kernel's 15 bytes.
+  ///
+  /// All signals are blocked in it: they are read from a signalfd by the thread that asked for them.
+  package static func start(name: String, _ body: @escaping @Sendable () -> Void) {
+    let box = Unmanaged.passRetained(ThreadBody(name: name, body: body))
+    var all = sigset_t()
+    var before = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    var thread = pthread_t()
+    let result = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        let body = Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue()
+        clinux_name_thread(String(body.name.prefix(15)))
+        body.body()
+        return nil
+      }, box.toOpaque())
+    precondition(result == 0, "pthread_create: \(SystemError.reason(errno: result))")
+    pthread_detach(thread)
+  }
+}
+
+private final class ThreadBody: Sendable {
+  let name: String
+  let body: @Sendable () -> Void
+
+  init(name: String, body: @escaping @Sendable () -> Void) {
+    self.name = name
+    self.body = body
+  }
+}
