@@ -1,0 +1,102 @@
+package import Linux
+
+/// How a job ended, as the keeper saw it: facts, which the engine makes a verdict of.
+package struct ExitRecord: Hashable, Sendable {
+  /// Why the keeper ended the job, if it did: the first cause wins.
+  package enum Cause: Hashable, Sendable {
+    /// Nobody did: it ended by itself or by the kernel.
+    case itself
+    /// StopJob, by this identity.
+    case stop(by: String)
+    case timeout
+    /// Its output could not be written, with the errno.
+    case output(Int32)
+  }
+
+  /// A file of the kernel, as it stood at the end: `memory.events` and its content.
+  package struct Evidence: Hashable, Sendable {
+    package var name: String
+    package var content: String
+    package init(name: String, content: String) {
+      self.name = name
+      self.content = content
+    }
+  }
+
+  /// How the target ended; nil when that is not known (PID 1 was killed first).
+  package var end: ProcessEnd?
+  package var cause: Cause
+  /// True when the keeper had to kill: the grace period was over, or there was none.
+  package var killed: Bool
+  /// Nanoseconds since 1970.
+  package var time: Int64
+  /// The journal's end, and the bytes of each stream: what every reader must reach.
+  package var journalEnd: UInt64
+  package var stdoutBytes: UInt64
+  package var stderrBytes: UInt64
+  package var evidence: [Evidence]
+  /// Set by the engine alone, for a job whose keeper is gone: why it is lost.
+  package var lost: String?
+
+  package init(
+    end: ProcessEnd?, cause: Cause, killed: Bool, time: Int64, journalEnd: UInt64,
+    stdoutBytes: UInt64, stderrBytes: UInt64, evidence: [Evidence], lost: String? = nil
+  ) {
+    self.end = end
+    self.cause = cause
+    self.killed = killed
+    self.time = time
+    self.journalEnd = journalEnd
+    self.stdoutBytes = stdoutBytes
+    self.stderrBytes = stderrBytes
+    self.evidence = evidence
+    self.lost = lost
+  }
+}
+
+extension ExitRecord {
+  package func encoded() -> [UInt8] {
+    var fields = Fields()
+    switch self.end {
+    case .exited(let code): fields.append("exited", code)
+    case .signaled(let number): fields.append("signaled", number)
+    case nil: break
+    }
+    switch self.cause {
+    case .itself: break
+    case .stop(let by): fields.append("cause.stop", by)
+    case .timeout: fields.append("cause.timeout", "")
+    case .output(let errno): fields.append("cause.output", errno)
+    }
+    fields.append("killed", self.killed ? 1 : 0)
+    fields.append("time", self.time)
+    fields.append("journal", self.journalEnd)
+    fields.append("stdout", self.stdoutBytes)
+    fields.append("stderr", self.stderrBytes)
+    for evidence in self.evidence {
+      fields.append("evidence.name", evidence.name)
+      fields.append("evidence", evidence.content)
+    }
+    fields.append("lost", self.lost)
+    return fields.encoded(kind: "exit")
+  }
+
+  package init(_ bytes: [UInt8]) throws(StoreError) {
+    let fields = try Fields(bytes, kind: "exit")
+    self.end =
+      fields.number("exited").map { .exited(code: $0) }
+      ?? fields.number("signaled").map { .signaled(number: $0) }
+    self.cause =
+      fields["cause.stop"].map { .stop(by: $0) }
+      ?? fields["cause.timeout"].map { _ in .timeout }
+      ?? fields.number("cause.output").map { .output($0) } ?? .itself
+    self.killed = fields["killed"] == "1"
+    self.time = try fields.required("time")
+    self.journalEnd = try fields.required("journal")
+    self.stdoutBytes = try fields.required("stdout")
+    self.stderrBytes = try fields.required("stderr")
+    self.evidence = zip(fields.all("evidence.name"), fields.all("evidence"))
+      .map { Evidence(name: $0, content: $1) }
+    self.lost = fields["lost"]
+  }
+}

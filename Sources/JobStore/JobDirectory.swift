@@ -1,0 +1,20 @@
+/// The folder of one job: `jobs/ID/` below the state directory, 0700.
+///
+/// Written by the engine before the start: `spec`, `launch`, `lock`, `control`, `files/`.
+/// Written by the keeper: `started`, `output.*`, `exit`.
+package enum JobDirectory {
+  /// What was asked, by whom and when (the engine's own record).
+  package static let spec = "spec"
+  /// What keeper and init do, a `LaunchPlan`.
+  package static let launch = "launch"
+  /// Held by the keeper with flock(2) for as long as it lives.
+  package static let lock = "lock"
+  /// A FIFO: `ControlMessage`s to the keeper.
+  package static let control = "control"
+  /// A `StartRecord`, once the program has been executed.
+  package static let started = "started"
+  /// An `ExitRecord`; its presence means that the job has finished.
+  package static let exit = "exit"
+  /// The job's private /tmp and /var/tmp; removed at its end.
+  package static let files = "files"
+}

@@ -1,0 +1,162 @@
+package import Linux
+
+/// Everything keeper and init do for one job, resolved: they decide nothing themselves.
+///
+/// Written by the engine, read by the keeper, and handed to init in a sealed memfd. It holds
+/// nothing that the job may not know: a root job can read it through /proc/1.
+package struct LaunchPlan: Hashable, Sendable {
+  /// One mount of the job's tree, done in order after /proc.
+  package enum MountStep: Hashable, Sendable {
+    /// Shows `source` at `target`, with everything mounted below it.
+    case bind(source: String, target: String, readOnly: Bool)
+    /// An empty file system in memory, with the options of tmpfs(5).
+    case tmpfs(target: String, options: String)
+    /// Makes a file or folder unreadable, if it is there: an empty read-only folder or /dev/null on it.
+    case hide(target: String)
+    /// Makes what is mounted at `target` read-only.
+    case readOnly(target: String)
+  }
+
+  package var jobID: String
+  package var command: [String]
+  /// `KEY=value`, complete.
+  package var environment: [String]
+  package var workdir: String
+  package var hostname: String
+  package var user: Spawn.User
+  /// Capabilities that stay in the bounding set (and, for uid 0, in the others), as a bit set.
+  package var capabilities: UInt64
+  package var resourceLimits: [Spawn.ResourceLimit] = []
+  /// False: the host's network.
+  package var ownNetwork = true
+  package var mounts: [MountStep] = []
+  /// The cgroup2 folder to be born in, if the host has cgroup2.
+  package var cgroup2: String?
+  /// v1 folders to attach to by their `tasks` files.
+  package var cgroupsV1: [String] = []
+  /// Files to read at the end, in order: the name they get and the path.
+  package var evidence: [ExitRecord.Evidence] = []
+  /// Nanoseconds from the start until the job is ended.
+  package var timeout: UInt64?
+  /// Nanoseconds between the signal and the kill at the timeout.
+  package var timeoutGrace: UInt64 = 10_000_000_000
+  /// Bytes of a journal segment.
+  package var segmentSize: UInt64 = 16 << 20
+
+  package init(
+    jobID: String, command: [String], environment: [String], workdir: String, hostname: String,
+    user: Spawn.User, capabilities: UInt64
+  ) {
+    self.jobID = jobID
+    self.command = command
+    self.environment = environment
+    self.workdir = workdir
+    self.hostname = hostname
+    self.user = user
+    self.capabilities = capabilities
+  }
+}
+
+extension LaunchPlan {
+  package func encoded() -> [UInt8] {
+    var fields = Fields()
+    fields.append("job", self.jobID)
+    fields.append("command", all: self.command)
+    fields.append("environment", all: self.environment)
+    fields.append("workdir", self.workdir)
+    fields.append("hostname", self.hostname)
+    fields.append("uid", self.user.uid)
+    fields.append("gid", self.user.gid)
+    fields.append("group", all: self.user.groups)
+    fields.append("capabilities", self.capabilities)
+    for limit in self.resourceLimits {
+      fields.append("rlimit", limit.resource)
+      fields.append("rlimit.soft", limit.soft)
+      fields.append("rlimit.hard", limit.hard)
+    }
+    fields.append("network", self.ownNetwork ? "own" : "host")
+    for mount in self.mounts { mount.append(to: &fields) }
+    fields.append("cgroup2", self.cgroup2)
+    fields.append("cgroup1", all: self.cgroupsV1)
+    for evidence in self.evidence {
+      fields.append("evidence.name", evidence.name)
+      fields.append("evidence", evidence.content)
+    }
+    fields.append("timeout", self.timeout)
+    fields.append("timeout.grace", self.timeoutGrace)
+    fields.append("segment", self.segmentSize)
+    return fields.encoded(kind: "launch")
+  }
+
+  package init(_ bytes: [UInt8]) throws(StoreError) {
+    let fields = try Fields(bytes, kind: "launch")
+    self.init(
+      jobID: fields["job"] ?? "", command: fields.all("command"),
+      environment: fields.all("environment"), workdir: fields["workdir"] ?? "/",
+      hostname: fields["hostname"] ?? "",
+      user: Spawn.User(
+        uid: try fields.required("uid"), gid: try fields.required("gid"),
+        groups: fields.all("group").compactMap { UInt32($0) }),
+      capabilities: try fields.required("capabilities"))
+    guard !self.command.isEmpty else { throw .malformed("launch: no command") }
+    self.resourceLimits = Self.resourceLimits(fields)
+    self.ownNetwork = fields["network"] != "host"
+    self.mounts = try MountStep.all(in: fields)
+    self.cgroup2 = fields["cgroup2"]
+    self.cgroupsV1 = fields.all("cgroup1")
+    self.evidence = zip(fields.all("evidence.name"), fields.all("evidence"))
+      .map { ExitRecord.Evidence(name: $0, content: $1) }
+    self.timeout = fields.number("timeout")
+    self.timeoutGrace = try fields.required("timeout.grace")
+    self.segmentSize = try fields.required("segment")
+  }
+
+  private static func resourceLimits(_ fields: Fields) -> [Spawn.ResourceLimit] {
+    let numbers = fields.all("rlimit").compactMap { Int32($0) }
+    let soft = fields.all("rlimit.soft").compactMap { UInt64($0) }
+    let hard = fields.all("rlimit.hard").compactMap { UInt64($0) }
+    return zip(numbers, zip(soft, hard)).map {
+      Spawn.ResourceLimit(resource: $0, soft: $1.0, hard: $1.1)
+    }
+  }
+}
+
+extension LaunchPlan.MountStep {
+  fileprivate func append(to fields: inout Fields) {
+    switch self {
+    case .bind(let source, let target, let readOnly):
+      fields.append("mount", readOnly ? "bind-ro" : "bind")
+      fields.append("mount.target", target)
+      fields.append("mount.source", source)
+    case .tmpfs(let target, let options):
+      fields.append("mount", "tmpfs")
+      fields.append("mount.target", target)
+      fields.append("mount.source", options)
+    case .hide(let target):
+      fields.append("mount", "hide")
+      fields.append("mount.target", target)
+      fields.append("mount.source", "")
+    case .readOnly(let target):
+      fields.append("mount", "ro")
+      fields.append("mount.target", target)
+      fields.append("mount.source", "")
+    }
+  }
+
+  fileprivate static func all(in fields: Fields) throws(StoreError) -> [Self] {
+    let targets = fields.all("mount.target")
+    let sources = fields.all("mount.source")
+    var steps: [Self] = []
+    for (kind, (target, source)) in zip(fields.all("mount"), zip(targets, sources)) {
+      switch kind {
+      case "bind": steps.append(.bind(source: source, target: target, readOnly: false))
+      case "bind-ro": steps.append(.bind(source: source, target: target, readOnly: true))
+      case "tmpfs": steps.append(.tmpfs(target: target, options: source))
+      case "hide": steps.append(.hide(target: target))
+      case "ro": steps.append(.readOnly(target: target))
+      default: throw .malformed("launch: unknown mount '\(kind)'")
+      }
+    }
+    return steps
+  }
+}
