@@ -31,6 +31,12 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
       owning: try check("fcntl(F_DUPFD_CLOEXEC)") { fcntl(raw, F_DUPFD_CLOEXEC, minimum) })
   }
 
+  /// dup2(2): `number` becomes a copy of this one, close-on-exec; what it was is closed.
+  package borrowing func copy(over number: CInt) {
+    _ = dup2(self.rawValue, number)  // fails only for numbers that cannot be
+    _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+  }
+
   package borrowing func setNonBlocking(_ on: Bool = true) throws(SystemError) {
     let raw = self.rawValue
     let flags = try check("fcntl(F_GETFL)") { fcntl(raw, F_GETFL) }

@@ -15,4 +15,10 @@ package struct Pipe: ~Copyable {
     self.readEnd = OwnedDescriptor(owning: ends.0)
     self.writeEnd = OwnedDescriptor(owning: ends.1)
   }
+
+  /// Keeps the read end and closes the other.
+  package consuming func takeReadEnd() -> OwnedDescriptor { self.readEnd }
+
+  /// Keeps the write end and closes the other.
+  package consuming func takeWriteEnd() -> OwnedDescriptor { self.writeEnd }
 }

@@ -1,0 +1,47 @@
+import Glibc
+import JobStore
+import Linux
+
+/// What is left to do when every process of a job is dead.
+enum Aftermath {
+  /// The kernel's counters, raw; what is not there is left out.
+  static func evidence(_ plan: LaunchPlan) -> [ExitRecord.Evidence] {
+    plan.evidence.compactMap { wanted in
+      guard let content = try? File.readText(wanted.content, limit: 64 << 10) else { return nil }
+      return ExitRecord.Evidence(name: wanted.name, content: content)
+    }
+  }
+
+  /// Takes away the job's cgroups and its temporary files; what fails is left to the engine, which
+  /// looks again when it lists the job as finished.
+  static func clean(_ plan: LaunchPlan, folder: borrowing OwnedDescriptor) {
+    self.removeCgroups(plan)
+    try? Folder.removeTree(JobDirectory.files, in: folder)
+  }
+
+  static func removeCgroups(_ plan: LaunchPlan) {
+    if let path = plan.cgroup2 {
+      // The second belt, see cgroups(7): PID 1's end has killed everything in its namespace, but
+      // a process could have been moved into the group from outside.
+      try? File.writeText("1", to: "\(path)/cgroup.kill")
+      CgroupFolder.remove(path)
+    }
+    for path in plan.cgroupsV1 { CgroupFolder.remove(path) }
+  }
+}
+
+/// A cgroup's folder: its files cannot be removed and need not be, its sub-groups must go first.
+enum CgroupFolder {
+  static func remove(_ path: String) {
+    if rmdir(path) == 0 || errno == ENOENT { return }
+    guard let folder = try? File.openFolder(path), let names = try? Folder.names(in: folder)
+    else { return }
+    for name in names where self.isFolder("\(path)/\(name)") { self.remove("\(path)/\(name)") }
+    rmdir(path)
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+}

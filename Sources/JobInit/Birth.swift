@@ -1,0 +1,84 @@
+import CLinux
+import Glibc
+import JobStore
+import Linux
+
+/// PID 1 as its keeper holds it.
+struct Birth: ~Copyable {
+  let pid: Int32
+  let process: PIDFD
+  let stdout: OwnedDescriptor
+  let stderr: OwnedDescriptor
+  /// From PID 1.
+  let messages: OwnedDescriptor
+  /// To PID 1: one signal number a byte.
+  let orders: OwnedDescriptor
+
+  /// Clones PID 1 into its namespaces and its cgroups.
+  static func clone(_ plan: LaunchPlan) throws(InitFailure) -> Birth {
+    do throws(SystemError) { return try self.make(plan) } catch {
+      throw InitFailure(step: "clone", error)
+    }
+  }
+
+  private static func make(_ plan: LaunchPlan) throws(SystemError) -> Birth {
+    let stdout = try Pipe()
+    let stderr = try Pipe()
+    let messages = try Pipe()
+    let orders = try Pipe()
+    let null = try File.open("/dev/null", O_RDWR)
+    let memory = try SealedMemory.make(name: "plan", plan.encoded())
+    let program = try File.open("/proc/self/exe", OpenFlags.path)
+    let cgroup = try plan.cgroup2.map { path throws(SystemError) in
+      try File.openFolder(path).release()
+    }
+    defer { if let cgroup { close(cgroup) } }
+    let attach = try self.openTasks(plan)
+    defer { for descriptor in attach { close(descriptor) } }
+
+    var spawn = Spawn(
+      .descriptor(program.rawValue), arguments: ["worker", "init", "pid1"],
+      descriptors: [
+        null.rawValue, stdout.writeEnd.rawValue, stderr.writeEnd.rawValue, memory.rawValue,
+        orders.readEnd.rawValue, messages.writeEnd.rawValue,
+      ])
+    spawn.namespaces = Namespace.cloneFlags(for: plan)
+    spawn.cgroup = cgroup ?? -1
+    spawn.attach = attach
+    spawn.unsharesCgroup = spawn.namespaces & Namespace.cgroup.cloneFlag == 0
+    switch try spawn.start() {
+    case .failed(let step, let errno):
+      throw SystemError(call: self.stepName(step), errno: errno)
+    case .started(let pid, let process):
+      try messages.readEnd.setNonBlocking()
+      try stdout.readEnd.setNonBlocking()
+      try stderr.readEnd.setNonBlocking()
+      return Birth(
+        pid: pid, process: process, stdout: stdout.takeReadEnd(), stderr: stderr.takeReadEnd(),
+        messages: messages.takeReadEnd(), orders: orders.takeWriteEnd())
+    }
+  }
+
+  /// `tasks` and not `cgroup.procs`: for a process with one thread they mean the same, and the
+  /// latter takes milliseconds on an idle kernel.
+  private static func openTasks(_ plan: LaunchPlan) throws(SystemError) -> [CInt] {
+    var opened: [CInt] = []
+    do throws(SystemError) {
+      for path in plan.cgroupsV1 {
+        opened.append(try File.open("\(path)/tasks", O_WRONLY).release())
+      }
+      return opened
+    } catch {
+      for descriptor in opened { close(descriptor) }
+      throw error
+    }
+  }
+
+  private static func stepName(_ step: Int32) -> String {
+    switch UInt32(step) {
+    case CLINUX_STEP_ATTACH.rawValue: "attach to the cgroups"
+    case CLINUX_STEP_CGROUP_NAMESPACE.rawValue: "unshare(CLONE_NEWCGROUP)"
+    default: "exec of the worker binary"
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import Glibc
+import JobStore
+import Linux
+
+/// What a keeper works with, made before the job is: journal, orders, timer.
+struct Desk: ~Copyable {
+  let journal: JournalWriter
+  let control: OwnedDescriptor
+  let timer: TimerDescriptor
+
+  init(folder: borrowing OwnedDescriptor, plan: LaunchPlan) throws(SystemError) {
+    let journal = try JournalWriter(
+      folder: try folder.duplicate(), jobID: plan.jobID, segmentSize: plan.segmentSize)
+    // Read and write: with a writer of its own the FIFO never reports that the last one left.
+    let control = try File.open(JobDirectory.control, in: folder, O_RDWR | O_NONBLOCK)
+    self.timer = try TimerDescriptor()
+    self.journal = journal
+    self.control = control
+  }
+}
+
+/// The pipe to the engine that started the job: one message, then it is closed.
+///
+/// A class, so that it can be let go of from where the message is sent, whoever holds it.
+final class Announcement {
+  private let pipe: Lock<CInt?>
+
+  init(_ pipe: consuming OwnedDescriptor) {
+    self.pipe = Lock(pipe.release())
+  }
+
+  func tell(_ message: InitMessage) {
+    guard let descriptor = self.pipe.withLock({ pipe in pipe.take() }) else { return }
+    // Owned from here on, so closed at the end; fails only when the engine is gone.
+    try? File.writeAll(message.encoded(), to: OwnedDescriptor(owning: descriptor))
+  }
+}

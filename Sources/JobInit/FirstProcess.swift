@@ -1,0 +1,42 @@
+import CLinux
+import Glibc
+import JobStore
+import Linux
+
+/// PID 1 of a job: sets up what the job sees, starts the target, reaps, forwards signals.
+enum FirstProcess {
+  static func run() -> Never {
+    let orders = Inherited.take(4)
+    do throws(InitFailure) {
+      let plan = try self.plan(Inherited.take(3))
+      for step in Setup.steps { try step.run(plan, orders) }
+      var loop = try ReapLoop(orders: orders)
+      try loop.startTarget(plan)
+      loop.run()
+    } catch {
+      KeeperPipe.tell(.failed(error))
+      _exit(1)
+    }
+  }
+
+  /// The plan comes in a sealed memfd: nobody can change it, and there is nothing to wait for.
+  private static func plan(_ descriptor: consuming OwnedDescriptor) throws(InitFailure) -> LaunchPlan {
+    let bytes: [UInt8]
+    do throws(SystemError) { bytes = try File.readAll(descriptor) } catch {
+      throw InitFailure(step: "plan", error)
+    }
+    do throws(StoreError) { return try LaunchPlan(bytes) } catch {
+      throw InitFailure(step: "plan", what: error.description, errno: EINVAL)
+    }
+  }
+}
+
+/// The pipe from PID 1 to its keeper: descriptor 5, open for as long as PID 1 lives.
+enum KeeperPipe {
+  static func tell(_ message: InitMessage) {
+    let pipe = Inherited.take(5)
+    // Fails only when the keeper is gone, and then this process is about to be killed.
+    try? File.writeAll(message.encoded(), to: pipe)
+    _ = pipe.release()
+  }
+}

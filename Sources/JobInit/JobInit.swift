@@ -1,0 +1,34 @@
+// DESIGN. Two processes a job, both this binary in its hidden role, both single-threaded for life:
+//
+//   engine ──▶ keeper (outside: journal, timers, exit record) ──▶ PID 1 (inside) ──▶ target
+//
+// The keeper gets 3 the job's folder, 4 the lock, 5 the pipe to the engine; 0-2 are /dev/null. PID 1
+// gets 1 and 2 the output pipes, 3 the plan, 4 the keeper's orders (one signal number a byte), 5 the
+// pipe to the keeper. PID 1 holds nothing that a root job could profit from.
+import Glibc
+import Linux
+
+/// The hidden role `init`: the keeper of a job, or PID 1 inside it.
+package enum JobInit {
+  /// Runs the role that `arguments` name (`init keeper`, `init pid1`) and ends the process.
+  package static func run(arguments: [String]) -> Never {
+    switch arguments {
+    case ["init", "keeper"]: Keeper.run()
+    case ["init", "pid1"]: FirstProcess.run()
+    default:
+      // A person who finds the hidden role: say what it is.
+      let message = "worker: init is started by the server and by nobody else\n"
+      try? File.writeAll(Array(message.utf8), to: Inherited.take(STDERR_FILENO))
+      _exit(2)
+    }
+  }
+}
+
+/// Descriptors a role is started with, by number.
+enum Inherited {
+  /// Takes over a descriptor that the parent put in this place, close-on-exec from here on.
+  static func take(_ number: CInt) -> OwnedDescriptor {
+    _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+    return OwnedDescriptor(owning: number)
+  }
+}

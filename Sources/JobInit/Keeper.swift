@@ -1,0 +1,64 @@
+import Glibc
+import JobStore
+import Linux
+
+/// The process outside that a job lives and dies with: it keeps the output, the timers and the record
+/// of the end, whether or not a server is there to see it.
+enum Keeper {
+  static func run() -> Never {
+    let folder = Inherited.take(3)
+    let lock = Inherited.take(4)  // held until this process is gone
+    let engine = Announcement(Inherited.take(5))
+    self.becomeQuiet()
+    do throws(InitFailure) {
+      let plan = try self.plan(in: folder)
+      let desk = try self.desk(folder, plan)
+      let birth = try self.birth(folder, plan)
+      var loop = KeeperLoop(
+        folder: folder, engine: engine, plan: plan, desk: desk, birth: birth)
+      loop.run()
+      loop.finish()
+    } catch {
+      engine.tell(.failed(error))
+      _exit(1)
+    }
+    _ = consume lock
+    _exit(0)
+  }
+
+  /// What a supervisor or a lost terminal sends to a whole group must not end a job.
+  private static func becomeQuiet() {
+    for number in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] { signal(number, SIG_IGN) }
+    umask(0o077)
+    // A keeper that is killed for memory takes its job with it, so it goes late. Needs
+    // CAP_SYS_RESOURCE; without it the keeper is as likely a victim as its size makes it.
+    try? File.writeText("-900", to: "/proc/self/oom_score_adj")
+  }
+
+  private static func plan(in folder: borrowing OwnedDescriptor) throws(InitFailure) -> LaunchPlan {
+    let bytes: [UInt8]
+    do throws(SystemError) { bytes = try File.read(JobDirectory.launch, in: folder) } catch {
+      throw InitFailure(step: "plan", error)
+    }
+    do throws(StoreError) { return try LaunchPlan(bytes) } catch {
+      throw InitFailure(step: "plan", what: error.description, errno: EINVAL)
+    }
+  }
+
+  private static func desk(
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan
+  ) throws(InitFailure) -> Desk {
+    do throws(SystemError) { return try Desk(folder: folder, plan: plan) } catch {
+      throw InitFailure(step: "keeper", error)
+    }
+  }
+
+  private static func birth(
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan
+  ) throws(InitFailure) -> Birth {
+    do throws(InitFailure) { return try Birth.clone(plan) } catch {
+      Aftermath.clean(plan, folder: folder)
+      throw error
+    }
+  }
+}

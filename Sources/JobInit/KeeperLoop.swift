@@ -1,0 +1,188 @@
+import Glibc
+import JobStore
+import Linux
+
+/// A keeper at work: waits for everything at once, writes what comes, does what `KeeperState` says.
+struct KeeperLoop: ~Copyable {
+  private let folder: OwnedDescriptor
+  private let engine: Announcement
+  private let plan: LaunchPlan
+  private let birth: Birth
+  private let control: OwnedDescriptor
+  private let timer: TimerDescriptor
+  private var journal: JournalWriter
+  private var state: KeeperState
+  private var messageBytes: [UInt8] = []
+  private var controlBytes: [UInt8] = []
+  private var isReading = [JournalStream.stdout: true, .stderr: true]
+
+  init(
+    folder: consuming OwnedDescriptor, engine: consuming Announcement, plan: LaunchPlan,
+    desk: consuming Desk, birth: consuming Birth
+  ) {
+    self.folder = folder
+    self.engine = engine
+    self.plan = plan
+    self.birth = birth
+    self.control = desk.control
+    self.timer = desk.timer
+    self.journal = desk.journal
+    self.state = KeeperState(timeout: plan.timeout, timeoutGrace: plan.timeoutGrace)
+  }
+
+  /// Returns once PID 1 has ended, and with it every process of its namespace.
+  mutating func run() {
+    while true {
+      var entries = self.entries()
+      // poll(2) with good descriptors fails only for lack of memory. There is no way on then: the
+      // job dies with this process, and the engine lists it as lost.
+      guard (try? Poll.wait(&entries)) != nil else { _exit(1) }
+      if entries[0].revents != 0 { self.readMessages() }
+      if entries[1].revents != 0 { self.readControl() }
+      if entries[2].revents != 0 { self.onTimer() }
+      if entries[3].revents != 0 { self.copy(.stdout) }
+      if entries[4].revents != 0 { self.copy(.stderr) }
+      if entries[5].revents != 0 {
+        self.readMessages()  // what it said last may have come after the look above
+        _ = try? self.birth.process.reap(waiting: true)  // our own child: it is there to reap
+        return
+      }
+    }
+  }
+
+  /// The end, in the only order that neither loses the tail of the output nor tells of it too early.
+  mutating func finish() {
+    // 1. Every process is dead, so all that was written is in the pipes.
+    self.drain(.stdout)
+    self.drain(.stderr)
+    // 2. Counters, before the cgroups that hold them go.
+    let evidence = Aftermath.evidence(self.plan)
+    Aftermath.clean(self.plan, folder: self.folder)
+    if !self.state.isRunning { return self.reportFailure() }
+    // 3. The record, once what it promises is on disk; its presence tells everybody.
+    try? self.journal.sync()  // a disk that fails here fails the record below too, aloud
+    do throws(SystemError) {
+      try File.replace(JobDirectory.exit, in: self.folder, with: self.record(evidence).encoded())
+    } catch {
+      _exit(1)  // a job without a record is lost, and says so
+    }
+  }
+
+  private func record(_ evidence: [ExitRecord.Evidence]) -> ExitRecord {
+    ExitRecord(
+      end: self.state.end, cause: self.state.cause, killed: self.state.killed, time: Clock.wall(),
+      journalEnd: self.journal.end, stdoutBytes: self.journal.bytes(of: .stdout),
+      stderrBytes: self.journal.bytes(of: .stderr), evidence: evidence)
+  }
+
+  private func reportFailure() {
+    let unknown = InitFailure(step: "init", what: "PID 1 of the job was killed", errno: ECHILD)
+    self.engine.tell(.failed(self.state.failure ?? unknown))
+  }
+
+  private func entries() -> [pollfd] {
+    let reading = self.isReading
+    return [
+      Self.entry(self.birth.messages.rawValue),
+      Self.entry(self.control.rawValue),
+      Self.entry(self.timer.descriptor.rawValue),
+      Self.entry(reading[.stdout] == true ? self.birth.stdout.rawValue : -1),
+      Self.entry(reading[.stderr] == true ? self.birth.stderr.rawValue : -1),
+      Self.entry(self.birth.process.descriptor.rawValue),
+    ]
+  }
+
+  private static func entry(_ descriptor: CInt) -> pollfd {
+    pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+  }
+}
+
+// What each descriptor brings.
+extension KeeperLoop {
+  private mutating func readMessages() {
+    Self.append(from: self.birth.messages, to: &self.messageBytes)
+    while let message = InitMessage.take(from: &self.messageBytes) {
+      self.perform(self.state.onMessage(message, now: Self.now))
+    }
+  }
+
+  private mutating func readControl() {
+    Self.append(from: self.control, to: &self.controlBytes)
+    while let message = ControlMessage.take(from: &self.controlBytes) {
+      self.perform(self.state.onControl(message, now: Self.now))
+    }
+  }
+
+  private mutating func onTimer() {
+    self.timer.clear()
+    self.perform(self.state.onTimer(now: Self.now))
+  }
+
+  private mutating func perform(_ actions: [KeeperState.Action]) {
+    for action in actions {
+      switch action {
+      case .announce: self.announce()
+      case .forward(let signal):
+        // Fails only when PID 1 has ended, and then there is nobody to signal.
+        try? File.writeAll([UInt8(truncatingIfNeeded: signal)], to: self.birth.orders)
+      case .kill:
+        try? self.birth.process.signal(SIGKILL)  // ESRCH: it has ended already
+      }
+    }
+    let now = Self.now
+    let left = self.state.nextDeadline.map { $0 > now ? $0 - now : 1 }
+    try? self.timer.set(after: left)  // cannot fail for a good timer and a good value
+  }
+
+  /// The start record first: whoever hears of the start may look for it at once.
+  private func announce() {
+    do throws(SystemError) {
+      let record = StartRecord(
+        bootID: try ProcessIdentity.bootID(), keeper: try .current,
+        initProcess: try ProcessIdentity(of: self.birth.pid), time: Clock.wall())
+      try File.replace(
+        JobDirectory.started, in: self.folder, with: record.encoded(), durable: false)
+    } catch {
+      // PID 1 may have ended meanwhile: the exit record follows and says all there is to say.
+    }
+    self.engine.tell(.started(pid: self.birth.pid))
+  }
+
+  private mutating func copy(_ stream: JournalStream) {
+    switch self.copyOnce(stream) {
+    case .endOfFile: self.isReading[stream] = false
+    case .bytes, .wouldBlock: break
+    }
+  }
+
+  private mutating func copyOnce(_ stream: JournalStream) -> File.ReadResult {
+    do throws(JournalCopyError) {
+      switch stream {
+      case .stdout: return try self.journal.copy(from: self.birth.stdout, stream: stream)
+      case .stderr: return try self.journal.copy(from: self.birth.stderr, stream: stream)
+      }
+    } catch {
+      if case .journal(let cause) = error {
+        self.perform(self.state.onJournalFailure(errno: cause.errno))
+      }
+      return .endOfFile  // nothing more can be kept of this stream
+    }
+  }
+
+  /// What is in the pipe now, without waiting for its end: a descriptor passed out of the job may keep
+  /// it open for ever, and be written to for ever, hence the bound (more than any pipe can hold).
+  private mutating func drain(_ stream: JournalStream) {
+    guard self.isReading[stream] == true else { return }
+    var left = 2 << 20
+    while left > 0, case .bytes(let count) = self.copyOnce(stream) { left -= count }
+  }
+
+  private static func append(from source: borrowing OwnedDescriptor, to bytes: inout [UInt8]) {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while case .bytes(let count)? = try? File.read(source, into: &buffer, at: 0, count: 4096) {
+      bytes += buffer[..<count]
+    }
+  }
+
+  private static var now: UInt64 { UInt64(Clock.boot()) }
+}
