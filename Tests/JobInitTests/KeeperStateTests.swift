@@ -1,0 +1,76 @@
+import JobStore
+import Linux
+import Testing
+
+@testable import JobInit
+
+@Suite struct KeeperStateTests {
+  private func running(timeout: UInt64? = nil) -> KeeperState {
+    var state = KeeperState(timeout: timeout, timeoutGrace: 50)
+    #expect(state.onMessage(.started(pid: 2), now: 0) == [.announce])
+    return state
+  }
+
+  @Test func aStopSignalsFirstAndKillsAfterTheGracePeriod() {
+    var state = self.running()
+    let stop = ControlMessage.stop(signal: 15, grace: 100, by: "alice")
+    #expect(state.onControl(stop, now: 10) == [.forward(15)])
+    #expect(state.nextDeadline == 110)
+    #expect(state.onTimer(now: 109) == [])
+    #expect(state.onTimer(now: 110) == [.kill])
+    #expect(state.killed)
+    #expect(state.cause == .stop(by: "alice"))
+  }
+
+  @Test func aStopWithoutGraceKillsAtOnce() {
+    var state = self.running()
+    #expect(state.onControl(.stop(signal: 15, grace: 0, by: "a"), now: 0) == [.kill])
+    #expect(state.killed)
+    #expect(state.nextDeadline == nil)
+  }
+
+  @Test func anImpatientSecondStopShortensTheGracePeriodAndTheFirstCauseStays() {
+    var state = self.running()
+    _ = state.onControl(.stop(signal: 15, grace: 1_000_000, by: "alice"), now: 0)
+    _ = state.onControl(.stop(signal: 15, grace: 5, by: "bob"), now: 10)
+    #expect(state.nextDeadline == 15)
+    #expect(state.cause == .stop(by: "alice"))
+  }
+
+  @Test func aTimeoutStopsWithItsOwnGracePeriod() {
+    var state = self.running(timeout: 1000)
+    #expect(state.nextDeadline == 1000)
+    #expect(state.onTimer(now: 1000) == [.forward(15)])
+    #expect(state.nextDeadline == 1050)
+    #expect(state.onTimer(now: 1050) == [.kill])
+    #expect(state.cause == .timeout)
+  }
+
+  @Test func aForgedSecondStartOrFailureChangesNothing() {
+    var state = self.running()
+    #expect(state.onMessage(.started(pid: 3), now: 1) == [])
+    let forged = InitFailure(step: "exec", what: "x", errno: 2)
+    #expect(state.onMessage(.failed(forged), now: 1) == [])
+    #expect(state.failure == nil)
+  }
+
+  @Test func theFirstEndIsTheEnd() {
+    var state = self.running()
+    #expect(state.onMessage(.ended(.exited(code: 3)), now: 1) == [.kill])
+    #expect(state.onMessage(.ended(.exited(code: 4)), now: 2) == [.kill])
+    #expect(state.end == .exited(code: 3))
+    #expect(!state.killed)
+  }
+
+  @Test func outputThatCannotBeKeptEndsTheJob() {
+    var state = self.running()
+    #expect(state.onJournalFailure(errno: 28) == [.kill])
+    #expect(state.cause == .output(28))
+  }
+
+  @Test func anEndlessGracePeriodDoesNotOverflow() {
+    var state = self.running()
+    _ = state.onControl(.stop(signal: 15, grace: .max, by: "a"), now: 10)
+    #expect(state.nextDeadline == .max)
+  }
+}
