@@ -14,7 +14,7 @@ final class Certificate {
   }
 
   /// All certificates of a PEM file, at least one.
-  static func all(inFile name: String, of folder: borrowing Folder) throws(PKIError)
+  static func all(inFile name: String, of folder: borrowing CertificateFolder) throws(PKIError)
     -> [Certificate]
   {
     let text = try Memory(copying: try folder.read(name))
@@ -22,16 +22,14 @@ final class Certificate {
     while let pointer = PEM_read_bio_X509(text.pointer, nil, { _, _, _, _ in -1 }, nil) {
       all.append(Certificate(owning: pointer))
     }
-    let reason = ERR_GET_REASON(ERR_peek_last_error())
-    ERR_clear_error()
-    guard !all.isEmpty, reason == PEM_R_NO_START_LINE else {
+    guard endOfPEM(), !all.isEmpty else {
       throw PKIError(what: "read", path: folder.path(name), reason: "holds no PEM certificate")
     }
     return all
   }
 
   /// The first certificate of a PEM file, which is the leaf by custom.
-  convenience init(file name: String, in folder: borrowing Folder) throws(PKIError) {
+  convenience init(file name: String, in folder: borrowing CertificateFolder) throws(PKIError) {
     let all = try Self.all(inFile: name, of: folder)
     X509_up_ref(all[0].pointer)
     self.init(owning: all[0].pointer)

@@ -15,12 +15,14 @@ package struct CertificateAuthority {
   package var notAfter: Int64 { self.certificate.notAfter }
 
   let certificate: Certificate
+  /// All of `ca.crt`: in a rotation the other authority too.
+  let trusted: [Certificate]
   let key: Key
   let clock: PKIClock
 
   /// Opens the authority in `folder`; it needs `ca.crt` and `ca.key`.
   package init(folder location: String, clock: PKIClock = .system) throws(PKIError) {
-    let folder = try Folder(opening: location)
+    let folder = try CertificateFolder(opening: location)
     let key = try Key(file: FileName.authorityKey, in: folder)
     let path = folder.path(FileName.authority)
     let all = try Certificate.all(inFile: FileName.authority, of: folder)
@@ -37,15 +39,18 @@ package struct CertificateAuthority {
         what: "open", path: path, reason: "names no trust domain (URI spiffe://DOMAIN)")
     }
     self.init(
-      folder: location, trustDomain: trustDomain, certificate: certificate, key: key, clock: clock)
+      folder: location, trustDomain: trustDomain, certificate: certificate, trusted: all, key: key,
+      clock: clock)
   }
 
   init(
-    folder: String, trustDomain: String, certificate: Certificate, key: Key, clock: PKIClock
+    folder: String, trustDomain: String, certificate: Certificate, trusted: [Certificate],
+    key: Key, clock: PKIClock
   ) {
     self.folder = folder
     self.trustDomain = trustDomain
     self.certificate = certificate
+    self.trusted = trusted
     self.key = key
     self.clock = clock
   }

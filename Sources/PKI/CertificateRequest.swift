@@ -1,5 +1,4 @@
 import COpenSSL
-import Glibc
 
 /// A PKCS#10 request (RFC 2986) of somebody who keeps the private key. Nothing but the public key is
 /// taken from it: who they are and what they may do is for the authority to say.
@@ -8,7 +7,7 @@ struct CertificateRequest {
 
   init(file path: String) throws(PKIError) {
     OpenSSL.prepare()
-    let text = try Memory(copying: try RegularFile.read(path, in: AT_FDCWD, shown: path))
+    let text = try Memory(copying: try RegularFile(path: path).content())
     guard let request = PEM_read_bio_X509_REQ(text.pointer, nil, { _, _, _, _ in -1 }, nil) else {
       ERR_clear_error()
       throw PKIError(what: "read", path: path, reason: "holds no PEM certificate request")

@@ -44,7 +44,7 @@ package struct CertificateSummary: Hashable, Sendable {
 /// revocations and one moment.
 struct Judge {
   let authorities: [Certificate]
-  let revocations: RevocationList?
+  var revocations: [RevocationList] = []
   let now: Int64
 
   func summary(of certificate: Certificate, name: String, path: String) -> CertificateSummary {
@@ -77,7 +77,7 @@ struct Judge {
     guard self.authorities.contains(where: { certificate.isSigned(by: $0) }) else {
       return .foreign
     }
-    if self.revocations?.contains(certificate) == true { return .revoked }
+    if self.revocations.contains(where: { $0.contains(certificate) }) { return .revoked }
     if self.now > certificate.notAfter { return .expired }
     if self.now < certificate.notBefore { return .notYetValid }
     let life = certificate.notAfter - certificate.notBefore

@@ -97,3 +97,9 @@ struct CertificateTemplate {
     }
   }
 }
+
+/// Upper-case, two digits a byte, as OpenSSL prints serial numbers.
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+  let digits = Array("0123456789ABCDEF")
+  return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+}

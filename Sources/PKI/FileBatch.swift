@@ -4,7 +4,10 @@ import Linux
 /// Files that are written whole and shown at once: each is complete, synced and has its final mode
 /// before its name appears, and what fails half-way leaves nothing behind.
 struct FileBatch: ~Copyable {
-  private let folder: CInt
+  /// Ends the names of files that are not complete.
+  static let temporarySuffix = ".worker-tmp"
+
+  private let folder: OwnedDescriptor
   private let location: String
   private var staged: [Staged] = []
 
@@ -13,30 +16,30 @@ struct FileBatch: ~Copyable {
     let temporary: String
   }
 
-  /// `folder` must outlive the batch.
-  init(in folder: borrowing Folder) throws(PKIError) {
+  /// `folder` must be locked: its lock also says that no temporary file in it is somebody else's.
+  init(in folder: borrowing CertificateFolder) throws(PKIError) {
     self.location = folder.path("")
-    self.folder = try folder.withDescriptor { $0 }
+    self.folder = try wrap("open", folder.location) { () throws(SystemError) in
+      try folder.descriptor.duplicate()
+    }
   }
 
   deinit {
     // Still here only when something failed, which has been told already.
-    for file in self.staged { unlinkat(self.folder, file.temporary, 0) }
+    for file in self.staged { unlinkat(self.folder.rawValue, file.temporary, 0) }
   }
 
   /// Writes `contents` under a temporary name. O_EXCL with the final mode: there is no moment at
   /// which anybody else could open a key.
   mutating func stage(_ name: String, mode: mode_t, _ contents: Memory) throws(PKIError) {
-    let temporary = "\(name).\(hexadecimal(Random.bytes(6))).tmp"
-    let folder = self.folder
-    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+    let temporary = name + Self.temporarySuffix
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
     let file = try wrap("create", self.location + temporary) { () throws(SystemError) in
-      OwnedDescriptor(
-        owning: try check("openat(\(temporary))") { openat(folder, temporary, flags, mode) })
+      try File.open(temporary, in: self.folder, flags, mode: mode)
     }
     self.staged.append(Staged(name: name, temporary: temporary))
-    let raw = file.rawValue
     let path = self.location + name
+    let raw = file.rawValue
     try contents.withBytes { (bytes) throws(PKIError) in
       try wrap("write", path) { () throws(SystemError) in
         var written = 0
@@ -59,30 +62,42 @@ struct FileBatch: ~Copyable {
         self.staged.removeFirst()
         shown.append(file.name)
       }
+      try self.sync(shown)
     } catch {
       if !overwrite {
-        for name in shown { unlinkat(self.folder, name, 0) }
+        for name in shown { unlinkat(self.folder.rawValue, name, 0) }
       }
       throw error
     }
   }
 
-  private func replace(_ file: Staged) throws(PKIError) {
+  private borrowing func replace(_ file: Staged) throws(PKIError) {
     try wrap("write", self.location + file.name) { () throws(SystemError) in
-      try check("renameat(\(file.name))") {
-        renameat(self.folder, file.temporary, self.folder, file.name)
-      }
+      try File.rename(file.temporary, to: file.name, in: self.folder)
     }
   }
 
-  /// link(2) refuses an existing name, which rename(2) would replace.
-  private func add(_ file: Staged) throws(PKIError) {
-    guard linkat(self.folder, file.temporary, self.folder, file.name, 0) == 0 else {
+  /// link(2) refuses an existing name as RENAME_NOREPLACE does, on every file system that has
+  /// modes; NFS does not know the latter.
+  private borrowing func add(_ file: Staged) throws(PKIError) {
+    let raw = self.folder.rawValue
+    guard linkat(raw, file.temporary, raw, file.name, 0) == 0 else {
       if errno == EEXIST { throw .exists(self.location + file.name) }
       throw PKIError(
         what: "write", path: self.location + file.name, reason: SystemError.reason(errno: errno))
     }
-    unlinkat(self.folder, file.temporary, 0)
+    unlinkat(raw, file.temporary, 0)
+  }
+
+  /// Makes the new names survive a power cut, in every folder that got one.
+  private borrowing func sync(_ names: [String]) throws(PKIError) {
+    let folders = Set(names.map { $0.split(separator: "/").dropLast().joined(separator: "/") })
+    for name in folders {
+      try wrap("write", self.location + name) { () throws(SystemError) in
+        let flags = O_RDONLY | O_DIRECTORY
+        try File.sync(try File.open(name.isEmpty ? "." : name, in: self.folder, flags))
+      }
+    }
   }
 }
 
@@ -90,10 +105,4 @@ extension PKIError {
   static func exists(_ path: String) -> PKIError {
     PKIError(what: "create", path: path, reason: "exists already, pass --force to replace it")
   }
-}
-
-/// Upper-case, two digits a byte, as OpenSSL prints serial numbers.
-func hexadecimal(_ bytes: [UInt8]) -> String {
-  let digits = Array("0123456789ABCDEF")
-  return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
 }

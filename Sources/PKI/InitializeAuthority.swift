@@ -17,7 +17,7 @@ extension CertificateAuthority {
     if let administrator {
       leaves.append(try authority.makeUser(administrator, roles: ["admin"], lifetimes))
     }
-    let folder = try Folder.make(location)
+    let folder = try CertificateFolder.make(location)
     try folder.lock()
     let root = Leaf(name: "ca", certificate: authority.certificate, key: authority.key)
     try Self.refuseExisting([root] + leaves, in: folder, unless: overwrite)
@@ -34,12 +34,13 @@ extension CertificateAuthority {
     let template = CertificateTemplate(
       // Part of the serial: in a rotation two authorities live side by side, and whoever builds a
       // chain looks for the issuer by this name first.
-      usage: .authority, commonName: "worker CA \(hexadecimal(Array(serial.prefix(4))))",
+      usage: .authority, commonName: "worker CA \(hexadecimal(serial.prefix(4)))",
       names: [.uri(SPIFFEID.authority(trustDomain))], notBefore: validity.notBefore,
       notAfter: validity.notAfter, serial: serial)
+    let certificate = try template.signed(subject: key, issuer: nil, key: key)
     return CertificateAuthority(
-      folder: location, trustDomain: trustDomain,
-      certificate: try template.signed(subject: key, issuer: nil, key: key), key: key, clock: clock)
+      folder: location, trustDomain: trustDomain, certificate: certificate, trusted: [certificate],
+      key: key, clock: clock)
   }
 
   private func makeServer(
@@ -65,7 +66,7 @@ extension CertificateAuthority {
   /// An authority's list of revocations counts as something that exists, too: beside a new
   /// authority it would be a foreign one, and servers refuse that.
   private static func refuseExisting(
-    _ leaves: [Leaf], in folder: borrowing Folder, unless overwrite: Bool
+    _ leaves: [Leaf], in folder: borrowing CertificateFolder, unless overwrite: Bool
   ) throws(PKIError) {
     guard !overwrite else { return }
     if folder.exists(FileName.authorityKey), !folder.exists(FileName.authority) {
@@ -81,7 +82,7 @@ extension CertificateAuthority {
   }
 
   private func write(
-    _ root: Leaf, _ leaves: [Leaf], to folder: borrowing Folder, overwrite: Bool
+    _ root: Leaf, _ leaves: [Leaf], to folder: borrowing CertificateFolder, overwrite: Bool
   ) throws(PKIError) -> [IssuedCertificate] {
     try folder.makeFolder(FileName.issued)
     var batch = try FileBatch(in: folder)
@@ -89,9 +90,10 @@ extension CertificateAuthority {
     try batch.stage(FileName.authorityKey, mode: 0o600, try self.key.pem())
     for leaf in leaves { try leaf.stage(in: &batch) }
     try batch.stage(FileName.authority, mode: 0o644, try root.certificate.pem())
-    if overwrite { try folder.remove(FileName.revocations) }
     try batch.publish(overwrite: overwrite)
-    try folder.sync()
+    // Last: cut short before, a foreign list lies there, which is refused; the other way round the
+    // old authority would be left without its list.
+    if overwrite { try folder.remove(FileName.revocations) }
     return ([root] + leaves).map { self.issued($0, replaced: nil) }
   }
 }

@@ -2,7 +2,7 @@
 package struct IssuedCertificate: Sendable {
   package let summary: CertificateSummary
   package let certificatePath: String
-  /// nil where the key stays with whoever sent the request.
+  /// nil where no key was written: it stays with whoever sent the request, or as it was.
   package let keyPath: String?
   /// The certificate that was here before. It stays valid until its end or until it is revoked.
   package let replaced: CertificateSummary?
@@ -44,7 +44,7 @@ extension CertificateAuthority {
     name: String = "server", hosts: [String] = [], days: Int = Lifetimes().server,
     algorithm: KeyAlgorithm? = nil, request: String? = nil, overwrite: Bool = false
   ) throws(PKIError) -> IssuedCertificate {
-    try Names.checkServer(name)
+    try Names.checkLeaf(name, "server name")
     let names = try Self.subjectNames(hosts.isEmpty ? HostName.defaults() : hosts)
     return try self.issue(name, algorithm, request, overwrite) { (key) throws(PKIError) in
       try self.sign(.server, name, names: names, days: days, subject: key)
@@ -72,7 +72,7 @@ extension CertificateAuthority {
   ) throws(PKIError) -> IssuedCertificate {
     let requested = try request.map { (path) throws(PKIError) in try CertificateRequest(file: path)
     }
-    let folder = try Folder(opening: self.folder)
+    let folder = try CertificateFolder(opening: self.folder)
     try folder.lock()
     let files = [FileName.key(name), FileName.certificate(name)]
     for file in files where !overwrite && folder.exists(file) {
@@ -87,7 +87,7 @@ extension CertificateAuthority {
 
   /// A request's certificate beside another key would make a pair that no client can load.
   private func refuseOtherKey(
-    _ name: String, than key: Key, in folder: borrowing Folder
+    _ name: String, than key: Key, in folder: borrowing CertificateFolder
   ) throws(PKIError) {
     let file = FileName.key(name)
     guard folder.exists(file) else { return }
@@ -100,7 +100,7 @@ extension CertificateAuthority {
   }
 
   func write(
-    _ leaf: Leaf, to folder: borrowing Folder, overwrite: Bool
+    _ leaf: Leaf, to folder: borrowing CertificateFolder, overwrite: Bool
   ) throws(PKIError) -> IssuedCertificate {
     let file = FileName.certificate(leaf.name)
     // An unreadable old file is no reason to keep it when told to replace it.
@@ -109,12 +109,11 @@ extension CertificateAuthority {
     var batch = try FileBatch(in: folder)
     try leaf.stage(in: &batch)
     try batch.publish(overwrite: overwrite)
-    try folder.sync()
     return self.issued(leaf, replaced: old)
   }
 
   func issued(_ leaf: Leaf, replaced: Certificate?) -> IssuedCertificate {
-    let judge = Judge(authorities: [self.certificate], revocations: nil, now: self.clock.now())
+    let judge = Judge(authorities: [self.certificate], now: self.clock.now())
     let base = self.folder.hasSuffix("/") ? self.folder : self.folder + "/"
     let path = base + FileName.certificate(leaf.name)
     return IssuedCertificate(

@@ -13,7 +13,7 @@ final class Key {
   }
 
   /// Reads a PEM file; one that others than its owner can read is refused.
-  convenience init(file name: String, in folder: borrowing Folder) throws(PKIError) {
+  convenience init(file name: String, in folder: borrowing CertificateFolder) throws(PKIError) {
     OpenSSL.prepare()
     let path = folder.path(name)
     let bio = try folder.openSecret(name)

@@ -7,7 +7,7 @@ enum Ledger {
   /// What `authority` signed, by its own account. Copies that are damaged or of another authority
   /// (from before an `init --force`) prove nothing and are passed over.
   static func certificates(
-    of authority: Certificate, in folder: borrowing Folder
+    of authority: Certificate, in folder: borrowing CertificateFolder
   ) throws(PKIError) -> [Certificate] {
     var all: [Certificate] = []
     for name in try folder.names(endingIn: ".crt", in: FileName.issued) {

@@ -34,3 +34,10 @@ final class Memory {
     return try body(UnsafeRawBufferPointer(start: start, count: count))
   }
 }
+
+/// Whether the last PEM_read_… failed because nothing more was there, and not in the middle of
+/// something damaged. Empties the error queue.
+func endOfPEM() -> Bool {
+  defer { ERR_clear_error() }
+  return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE
+}

@@ -11,10 +11,11 @@ enum Names {
     }
   }
 
-  static func checkServer(_ name: String) throws(PKIError) {
-    try self.check(name, "server name")
+  /// A server, or anything that was issued already, which may be either.
+  static func checkLeaf(_ name: String, _ kind: String = "name") throws(PKIError) {
+    try self.check(name, kind)
     if name == "ca" {
-      throw PKIError(what: "server name \"ca\"", reason: "is kept for ca.crt, choose another")
+      throw PKIError(what: "\(kind) \"ca\"", reason: "is kept for ca.crt, choose another")
     }
   }
 

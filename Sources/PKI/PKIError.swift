@@ -1,5 +1,4 @@
 import COpenSSL
-import Linux
 
 /// What of the certificates' work failed, on which file, and what to do about it.
 package struct PKIError: Error, Hashable, CustomStringConvertible {
@@ -21,10 +20,6 @@ package struct PKIError: Error, Hashable, CustomStringConvertible {
 }
 
 extension PKIError {
-  init(what: String, path: String, _ error: SystemError) {
-    self.init(what: what, path: path, reason: error.reason)
-  }
-
   /// With the newest reason of OpenSSL's error queue, which is emptied: what stays in it would be
   /// taken for the reason of a later failure of this thread.
   static func openSSL(_ what: String, path: String = "") -> PKIError {

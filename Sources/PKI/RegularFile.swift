@@ -3,26 +3,42 @@ import Linux
 
 /// A regular file, open for reading, and what fstat(2) says of the very file that is open.
 struct RegularFile: ~Copyable {
-  let descriptor: OwnedDescriptor
-  let status: stat
+  /// As errors call it.
+  let path: String
+  let mode: mode_t
+  private let descriptor: OwnedDescriptor
 
-  /// Opens `name` relative to `folder`; errors call it `shown`.
-  init(_ name: String, in folder: CInt, shown: String) throws(PKIError) {
-    // O_NONBLOCK: a FIFO under that name must be refused, not waited for.
-    let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
-    let opened = try wrap("open", shown) { () throws(SystemError) in
-      OwnedDescriptor(owning: try check("openat(\(shown))") { openat(folder, name, flags) })
+  init(_ name: String, in folder: borrowing CertificateFolder) throws(PKIError) {
+    let path = folder.path(name)
+    let opened = try wrap("open", path) { () throws(SystemError) in
+      try File.open(name, in: folder.descriptor, Self.flags)
     }
-    var status = stat()
+    try self.init(owning: opened, path: path)
+  }
+
+  /// A file that lies anywhere.
+  init(path: String) throws(PKIError) {
+    let opened = try wrap("open", path) { () throws(SystemError) in
+      try File.open(path, Self.flags)
+    }
+    try self.init(owning: opened, path: path)
+  }
+
+  // O_NONBLOCK: a FIFO under that name must be refused, not waited for.
+  private static let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY
+
+  private init(owning opened: consuming OwnedDescriptor, path: String) throws(PKIError) {
     let raw = opened.rawValue
-    try wrap("look at", shown) { () throws(SystemError) in
-      try check("fstat(\(shown))") { fstat(raw, &status) }
+    var status = stat()
+    try wrap("look at", path) { () throws(SystemError) in
+      try check("fstat(\(path))") { fstat(raw, &status) }
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
-      throw PKIError(what: "open", path: shown, reason: "is not a regular file")
+      throw PKIError(what: "open", path: path, reason: "is not a regular file")
     }
+    self.path = path
+    self.mode = status.st_mode
     self.descriptor = opened
-    self.status = status
   }
 
   /// The descriptor, which the caller closes.
@@ -30,25 +46,10 @@ struct RegularFile: ~Copyable {
     self.descriptor.release()
   }
 
-  /// The whole content.
-  static func read(_ name: String, in folder: CInt, shown: String) throws(PKIError) -> [UInt8] {
-    let file = try RegularFile(name, in: folder, shown: shown)
-    guard file.status.st_size <= self.largest else {
-      throw PKIError(
-        what: "read", path: shown, reason: "has \(file.status.st_size) bytes, no certificate has")
-    }
-    let raw = file.descriptor.rawValue
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 16384)
-    while true {
-      let count = try wrap("read", shown) { () throws(SystemError) in
-        try check("read(\(shown))") { Glibc.read(raw, &chunk, chunk.count) }
-      }
-      if count == 0 { return bytes }
-      bytes += chunk.prefix(count)
+  /// All of it; no certificate, request or revocation list we accept is larger than 4 MiB.
+  borrowing func content() throws(PKIError) -> [UInt8] {
+    try wrap("read", self.path) { () throws(SystemError) in
+      try File.readAll(self.descriptor, limit: 4 << 20)
     }
   }
-
-  /// No certificate, request or revocation list we accept is larger.
-  private static let largest = 4 << 20
 }

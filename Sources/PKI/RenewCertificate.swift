@@ -7,8 +7,8 @@ extension CertificateAuthority {
   package func renew(
     name: String, days: Int? = nil, newKey: Bool = false
   ) throws(PKIError) -> IssuedCertificate {
-    try Names.checkServer(name)  // the wider rule: it may be a user or a server
-    let folder = try Folder(opening: self.folder)
+    try Names.checkLeaf(name)
+    let folder = try CertificateFolder(opening: self.folder)
     try folder.lock()
     let old = try self.renewable(name, in: folder)
     let key = newKey ? try self.newKey(try old.key().algorithm) : try old.key()
@@ -29,7 +29,7 @@ extension CertificateAuthority {
 
   /// The certificate in `NAME.crt`, if it is one that this authority gave to that very name: what it
   /// says is about to be signed again.
-  private func renewable(_ name: String, in folder: borrowing Folder) throws(PKIError)
+  private func renewable(_ name: String, in folder: borrowing CertificateFolder) throws(PKIError)
     -> Certificate
   {
     let file = FileName.certificate(name)
@@ -41,8 +41,8 @@ extension CertificateAuthority {
     guard self.isOurs(old, name: name) else {
       throw PKIError(what: "renew", path: path, reason: "was not issued to \(name)")
     }
-    let revocations = try RevocationList.load(from: folder, signedBy: [self.certificate])
-    if revocations?.contains(old) == true {
+    let revocations = try RevocationList.all(in: folder, signedBy: self.trusted)
+    if revocations.contains(where: { $0.contains(old) }) {
       throw PKIError(
         what: "renew", path: path, reason: "is revoked; issue \(name) anew, with --force")
     }

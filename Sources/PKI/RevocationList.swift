@@ -13,25 +13,27 @@ final class RevocationList {
     X509_CRL_free(self.pointer)
   }
 
-  /// The list of the folder, or nil where there is none. One that `authorities` did not sign is an
-  /// error: going on without it would silently let the revoked in again.
-  static func load(
-    from folder: borrowing Folder, signedBy authorities: [Certificate]
-  ) throws(PKIError) -> RevocationList? {
-    guard folder.exists(FileName.revocations) else { return nil }
+  /// The lists of the folder: none, one, or in a rotation one of each authority. One that none of
+  /// `authorities` signed is an error: going on without it would silently let the revoked in again.
+  static func all(
+    in folder: borrowing CertificateFolder, signedBy authorities: [Certificate]
+  ) throws(PKIError) -> [RevocationList] {
+    guard folder.exists(FileName.revocations) else { return [] }
     OpenSSL.prepare()
     let path = folder.path(FileName.revocations)
     let text = try Memory(copying: try folder.read(FileName.revocations))
-    guard let pointer = PEM_read_bio_X509_CRL(text.pointer, nil, { _, _, _, _ in -1 }, nil) else {
-      ERR_clear_error()
+    var all: [RevocationList] = []
+    while let pointer = PEM_read_bio_X509_CRL(text.pointer, nil, { _, _, _, _ in -1 }, nil) {
+      all.append(RevocationList(owning: pointer))
+    }
+    guard endOfPEM(), !all.isEmpty else {
       throw PKIError(what: "read", path: path, reason: "holds no PEM revocation list")
     }
-    let list = RevocationList(owning: pointer)
-    guard authorities.contains(where: { list.isSigned(by: $0) }) else {
+    for list in all where !authorities.contains(where: { list.isSigned(by: $0) }) {
       throw PKIError(
         what: "verify", path: path, reason: "is not signed by the authority of this folder")
     }
-    return list
+    return all
   }
 
   /// An empty list of `issuer`.
@@ -105,9 +107,11 @@ final class RevocationList {
       X509_CRL_add1_ext_i2d(self.pointer, NID_crl_number, next, 0, UInt(X509V3_ADD_REPLACE)))
   }
 
-  func pem() throws(PKIError) -> Memory {
+  static func pem(_ lists: [RevocationList]) throws(PKIError) -> Memory {
     let text = try Memory()
-    try require("encode a revocation list", PEM_write_bio_X509_CRL(text.pointer, self.pointer))
+    for list in lists {
+      try require("encode a revocation list", PEM_write_bio_X509_CRL(text.pointer, list.pointer))
+    }
     return text
   }
 }

@@ -10,7 +10,7 @@ extension CertificateAuthority {
   /// Takes back every certificate that was ever issued to `name` and has not expired, replaced ones
   /// included, and writes `ca.crl`. Doing it again is no error.
   package func revoke(name: String) throws(PKIError) -> Revocation {
-    try Names.checkServer(name)
+    try Names.checkLeaf(name)
     return try self.revoke("\(name)") { self.isOurs($0, name: name) }
   }
 
@@ -23,7 +23,7 @@ extension CertificateAuthority {
   private func revoke(
     _ what: String, where matches: (Certificate) -> Bool
   ) throws(PKIError) -> Revocation {
-    let folder = try Folder(opening: self.folder)
+    let folder = try CertificateFolder(opening: self.folder)
     try folder.lock()
     let now = self.clock.now()
     let found = try self.issuedCertificates(in: folder).filter(matches)
@@ -32,22 +32,32 @@ extension CertificateAuthority {
         what: "revoke \(what) in", path: folder.location,
         reason: "no such certificate of this authority")
     }
-    let loaded = try RevocationList.load(from: folder, signedBy: [self.certificate])
+    var lists = try RevocationList.all(in: folder, signedBy: self.trusted)
+    let own = lists.firstIndex { $0.isSigned(by: self.certificate) }
     let list: RevocationList
-    if let loaded { list = loaded } else { list = try RevocationList(issuer: self.certificate) }
-    let judge = Judge(authorities: [self.certificate], revocations: nil, now: now)
+    if let own { list = lists[own] } else { list = try RevocationList(issuer: self.certificate) }
+    if own == nil { lists.append(list) }
+    let judge = Judge(authorities: [self.certificate], now: now)
     var revoked: [CertificateSummary] = []
     for certificate in found where !list.contains(certificate) && certificate.notAfter >= now {
       try list.add(certificate, at: now)
       let path = folder.path(Ledger.fileName(certificate))
       revoked.append(judge.summary(of: certificate, name: certificate.commonName, path: path))
     }
-    if loaded == nil || !revoked.isEmpty { try self.write(list, to: folder) }
+    if own == nil || !revoked.isEmpty {
+      // Good until the authority ends. A short life guards against somebody who feeds an old list
+      // over the network; ours lies beside the server, and one that ran out unnoticed would lock
+      // everybody out.
+      try list.sign(by: self.key, at: now - 300, until: self.notAfter)
+      try self.write(lists, to: folder)
+    }
     return Revocation(listPath: folder.path(FileName.revocations), revoked: revoked)
   }
 
   /// From `issued/`, and for folders that have lost it from the files beside `ca.crt`.
-  private func issuedCertificates(in folder: borrowing Folder) throws(PKIError) -> [Certificate] {
+  private func issuedCertificates(in folder: borrowing CertificateFolder) throws(PKIError)
+    -> [Certificate]
+  {
     var all = try Ledger.certificates(of: self.certificate, in: folder)
     var serials = Set(all.map(\.serial))
     for file in try folder.names(endingIn: ".crt") where file != FileName.authority {
@@ -59,14 +69,11 @@ extension CertificateAuthority {
     return all
   }
 
-  /// The list is good until the authority ends. A short life guards against somebody who feeds an
-  /// old list over the network; ours lies beside the server, and one that ran out unnoticed would
-  /// lock everybody out.
-  private func write(_ list: RevocationList, to folder: borrowing Folder) throws(PKIError) {
-    try list.sign(by: self.key, at: self.clock.now() - 300, until: self.notAfter)
+  private func write(
+    _ lists: [RevocationList], to folder: borrowing CertificateFolder
+  ) throws(PKIError) {
     var batch = try FileBatch(in: folder)
-    try batch.stage(FileName.revocations, mode: 0o644, try list.pem())
+    try batch.stage(FileName.revocations, mode: 0o644, try RevocationList.pem(lists))
     try batch.publish(overwrite: true)
-    try folder.sync()
   }
 }

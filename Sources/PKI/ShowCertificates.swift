@@ -3,11 +3,11 @@
 package func summaries(
   folder location: String, clock: PKIClock = .system
 ) throws(PKIError) -> [CertificateSummary] {
-  let folder = try Folder(opening: location)
+  let folder = try CertificateFolder(opening: location)
   let authorities = try Certificate.all(inFile: FileName.authority, of: folder)
   let judge = Judge(
     authorities: authorities,
-    revocations: try RevocationList.load(from: folder, signedBy: authorities), now: clock.now())
+    revocations: try RevocationList.all(in: folder, signedBy: authorities), now: clock.now())
   var all = authorities.map {
     judge.summary(of: $0, name: "ca", path: folder.path(FileName.authority))
   }
@@ -26,7 +26,7 @@ package func summaries(
 }
 
 extension Judge {
-  func summary(ofFile file: String, in folder: borrowing Folder) -> CertificateSummary {
+  func summary(ofFile file: String, in folder: borrowing CertificateFolder) -> CertificateSummary {
     let name = String(file.dropLast(".crt".count))
     let path = folder.path(file)
     do throws(PKIError) {
