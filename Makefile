@@ -1,0 +1,64 @@
+# worker: one static binary. `make help` lists what can be made; `make demo` and `make test` are the
+# two commands a newcomer needs. Recipes of more than a line are scripts in .make/.
+SHELL := /bin/bash
+.SHELLFLAGS := -Eeuo pipefail -c
+.DEFAULT_GOAL := build
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CERTS ?= certs
+WORKER := .build/worker
+
+.PHONY: build install reproducible test test-vm demo bench lint format proto proto-check tsan asan \
+	certs clean help
+
+build: ## One static, stripped binary at .build/worker (what plain `make` does)
+	@.make/build
+
+install: build ## Installs it as PREFIX/bin/worker with worker-client and worker-serve (PREFIX, DESTDIR)
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 0755 $(WORKER) '$(DESTDIR)$(PREFIX)/bin/worker'
+	ln -sfn worker '$(DESTDIR)$(PREFIX)/bin/worker-client'
+	ln -sfn worker '$(DESTDIR)$(PREFIX)/bin/worker-serve'
+
+demo: build ## Starts a server in a temporary folder, runs real jobs, cleans up (root)
+	@.make/demo
+
+test: build ## Every test ring this machine can run; says what it skips and why
+	@.make/test
+
+test-vm: build ## The VM ring: the binary under a Debian kernel with cgroup v2, in QEMU
+	@Tests/VM/run
+
+tsan: ## The unit rings under the thread sanitizer
+	@.make/sanitize thread
+
+asan: ## The unit rings under the address and leak sanitizers
+	@.make/sanitize address
+
+bench: build ## Ratios against ssh, crun, bubblewrap and a C floor, in one run (root)
+	@Tests/Bench/run
+
+lint: ## Formatting, house rules and shell scripts; changes nothing
+	@.make/lint
+
+format: ## Formats all Swift code in place
+	@.make/lint --files | xargs -0 swift format --in-place
+
+proto: ## Generates Sources/JobAPI/Generated from job.proto
+	@.make/proto
+
+proto-check: ## Fails if the committed generated code is not what job.proto gives
+	@.make/proto --check
+
+certs: build ## A CA, a server certificate and the identities admin, alice, bob and victor in certs/
+	@.make/certs '$(CERTS)'
+
+reproducible: ## Builds this commit in two folders and compares the bytes
+	@.make/reproducible
+
+clean: ## Removes everything that was built (certificates stay)
+	rm -rf .build .build-*
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
