@@ -104,7 +104,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "GRPCNghttp2Tests",
-      dependencies: ["GRPCNghttp2", "CNghttp2", "COpenSSL", "PKI", "Linux", "TestSupport", grpcCore],
+      dependencies: [
+        "GRPCNghttp2", "CNghttp2", "COpenSSL", "PKI", "Linux", "TestSupport", grpcCore,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "JobServerTests",
