@@ -1,0 +1,2 @@
+// The least a program can do.
+int main(void) { return 0; }
