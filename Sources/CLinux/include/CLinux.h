@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CLinuxSocket.h"
 #include "CLinuxSpawn.h"
 
 #define CLINUX_EPOLLIN 0x001
