@@ -25,9 +25,13 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
 
-enum { high_descriptors = 1000, stack_size = 64 * 1024 };
+// Above what any child is given (32 at most), below the smallest usual RLIMIT_NOFILE.
+enum { high_descriptors = 64, stack_size = 64 * 1024 };
 
-static void fail(int error_pipe, int step) {
+// The child runs on memory that a sanitizer believes to be the parent's alone.
+#define IN_CHILD __attribute__((no_sanitize("thread", "address", "undefined"))) static
+
+IN_CHILD void fail(int error_pipe, int step) {
   struct clinux_failure failure = {.step = step, .error = errno};
   // At most PIPE_BUF bytes into an empty pipe: written whole, or the reader is gone.
   ssize_t written = write(error_pipe, &failure, sizeof failure);
@@ -38,7 +42,7 @@ static void fail(int error_pipe, int step) {
 // signal(7): "During an execve(2), the dispositions of handled signals are reset to the default";
 // ignored ones stay ignored, so they are reset here. glibc's sigaction refuses its two internal
 // signals, hence the bare call.
-static void reset_signals(void) {
+IN_CHILD void reset_signals(void) {
   struct {
     void *handler;
     unsigned long flags;
@@ -54,7 +58,7 @@ static void reset_signals(void) {
 
 // Moves every descriptor out of the way first: a plain dup2 to a low number could overwrite one
 // that is still to be moved. Returns the error pipe's new number, or -1.
-static int place_descriptors(const struct clinux_spawn *r) {
+IN_CHILD int place_descriptors(const struct clinux_spawn *r) {
   int count = r->descriptor_count;
   int error_pipe = fcntl(r->error_pipe, F_DUPFD_CLOEXEC, high_descriptors);
   if (error_pipe < 0) return -1;
@@ -89,13 +93,13 @@ static int place_descriptors(const struct clinux_spawn *r) {
   return count;
 }
 
-static int attach(const struct clinux_spawn *r) {
+IN_CHILD int attach(const struct clinux_spawn *r) {
   for (int i = 0; i < r->attach_count; i++)
     if (write(r->attach[i], "0", 1) != 1) return -1;
   return 0;
 }
 
-static int reset_oom_score(void) {
+IN_CHILD int reset_oom_score(void) {
   int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return -1;
   ssize_t written = write(fd, "0", 1);
@@ -105,7 +109,7 @@ static int reset_oom_score(void) {
   return written == 1 ? 0 : -1;
 }
 
-static int set_rlimits(const struct clinux_spawn *r) {
+IN_CHILD int set_rlimits(const struct clinux_spawn *r) {
   for (int i = 0; i < r->rlimit_count; i++) {
     struct rlimit limit = {.rlim_cur = r->rlimits[i].soft, .rlim_max = r->rlimits[i].hard};
     if (syscall(SYS_prlimit64, 0, r->rlimits[i].resource, &limit, NULL) < 0) return -1;
@@ -115,7 +119,7 @@ static int set_rlimits(const struct clinux_spawn *r) {
 
 // capabilities(7): permitted and effective follow `keep` for uid 0 and become empty for others by
 // the change of uid; inheritable and ambient are always emptied.
-static int reduce_capabilities(uint64_t keep, uid_t uid) {
+IN_CHILD int reduce_capabilities(uint64_t keep, uid_t uid) {
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return -1;
   uint64_t left = uid == 0 ? keep : 0;
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -130,7 +134,7 @@ static int reduce_capabilities(uint64_t keep, uid_t uid) {
 }
 
 // execvp(3) without its allocation: the candidates were made by the parent.
-static void exec_candidates(const struct clinux_spawn *r) {
+IN_CHILD void exec_candidates(const struct clinux_spawn *r) {
   int error = ENOENT;
   for (int i = 0; i < r->candidate_count; i++) {
     execve(r->candidates[i], r->argv, r->envp);
@@ -143,7 +147,7 @@ static void exec_candidates(const struct clinux_spawn *r) {
   errno = error;
 }
 
-static void child(const struct clinux_spawn *r) {
+IN_CHILD void child(const struct clinux_spawn *r) {
   int pipe = r->error_pipe;
   // First, before anything is allocated to this process: it must be accounted from the start.
   if (attach(r) < 0) fail(pipe, CLINUX_STEP_ATTACH);
@@ -153,10 +157,11 @@ static void child(const struct clinux_spawn *r) {
   if (r->new_session && setsid() < 0) fail(pipe, CLINUX_STEP_SESSION);
   // Before the descriptors are closed is as good as after; before the uid changes is needed.
   if (r->reset_oom_score && reset_oom_score() < 0) fail(pipe, CLINUX_STEP_OOM_SCORE);
-  if (set_rlimits(r) < 0) fail(pipe, CLINUX_STEP_RLIMITS);
   int placed = place_descriptors(r);
   if (placed < 0) fail(pipe, CLINUX_STEP_DESCRIPTORS);
   pipe = placed;
+  // After the descriptors: a low RLIMIT_NOFILE of the job's must not fail their moves.
+  if (set_rlimits(r) < 0) fail(pipe, CLINUX_STEP_RLIMITS);
   // The bounding set needs CAP_SETPCAP, so it goes before the uid.
   if (!r->keep_capabilities && clinux_drop_bounding(r->capabilities) < 0)
     fail(pipe, CLINUX_STEP_CAPABILITIES);
@@ -180,7 +185,7 @@ static void child(const struct clinux_spawn *r) {
   fail(pipe, CLINUX_STEP_EXEC);
 }
 
-static int entry(void *request) {
+IN_CHILD int entry(void *request) {
   child(request);
   return 127;
 }

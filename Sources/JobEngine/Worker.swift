@@ -2,7 +2,8 @@
 public final class Worker: Sendable {
   /// Opens a state directory: finished jobs are listed, running ones adopted. Only one worker at a
   /// time may have it open.
-  public static func open(_ configuration: WorkerConfiguration) async throws(WorkerError) -> Worker {
+  public static func open(_ configuration: WorkerConfiguration) async throws(WorkerError) -> Worker
+  {
     throw WorkerError(.internal, "not built yet")
   }
 

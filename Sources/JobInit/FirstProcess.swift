@@ -7,6 +7,7 @@ import Linux
 enum FirstProcess {
   static func run() -> Never {
     let orders = Inherited.take(4)
+    Threads.nameCurrent("worker-init")  // an execveat leaves a descriptor's number as the name
     do throws(InitFailure) {
       let plan = try self.plan(Inherited.take(3))
       for step in Setup.steps { try step.run(plan, orders) }
@@ -20,7 +21,9 @@ enum FirstProcess {
   }
 
   /// The plan comes in a sealed memfd: nobody can change it, and there is nothing to wait for.
-  private static func plan(_ descriptor: consuming OwnedDescriptor) throws(InitFailure) -> LaunchPlan {
+  private static func plan(_ descriptor: consuming OwnedDescriptor) throws(InitFailure)
+    -> LaunchPlan
+  {
     let bytes: [UInt8]
     do throws(SystemError) { bytes = try File.readAll(descriptor) } catch {
       throw InitFailure(step: "plan", error)

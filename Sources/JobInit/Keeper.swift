@@ -30,6 +30,7 @@ enum Keeper {
   private static func becomeQuiet() {
     for number in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] { signal(number, SIG_IGN) }
     umask(0o077)
+    Threads.nameCurrent("worker-keeper")  // an execveat leaves a descriptor's number as the name
     // A keeper that is killed for memory takes its job with it, so it goes late. Needs
     // CAP_SYS_RESOURCE; without it the keeper is as likely a victim as its size makes it.
     try? File.writeText("-900", to: "/proc/self/oom_score_adj")

@@ -62,6 +62,11 @@ package final class BlockingThreads: TaskExecutor, @unchecked Sendable {
 
 /// Threads of our own.
 package enum Threads {
+  /// Names the calling thread, and for a process of one thread the process, as ps(1) shows it.
+  package static func nameCurrent(_ name: String) {
+    clinux_name_thread(String(name.prefix(15)))
+  }
+
   /// Starts a detached thread that ends by returning; the name is cut to the kernel's 15 bytes.
   ///
   /// All signals are blocked in it: they are read from a signalfd by the thread that asked for them.
@@ -78,7 +83,7 @@ package enum Threads {
       { argument in
         guard let argument else { return nil }
         let body = Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue()
-        clinux_name_thread(String(body.name.prefix(15)))
+        Threads.nameCurrent(body.name)
         body.body()
         return nil
       }, box.toOpaque())

@@ -37,6 +37,12 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
     _ = fcntl(number, F_SETFD, FD_CLOEXEC)
   }
 
+  /// fchown(2).
+  package borrowing func setOwner(uid: UInt32, gid: UInt32) throws(SystemError) {
+    let raw = self.rawValue
+    try check("fchown(\(uid):\(gid))") { fchown(raw, uid, gid) }
+  }
+
   package borrowing func setNonBlocking(_ on: Bool = true) throws(SystemError) {
     let raw = self.rawValue
     let flags = try check("fcntl(F_GETFL)") { fcntl(raw, F_GETFL) }

@@ -9,7 +9,9 @@ import Testing
 struct KeeperTests {
   @Test func outputAndExitCodeAreKept() throws {
     let job = try KeeperUnderTest(["sh", "-c", "echo out; echo err >&2; exit 3"])
-    guard case .started = job.answer else { Issue.record("\(String(describing: job.answer))"); return }
+    guard case .started = job.answer else {
+      Issue.record("\(String(describing: job.answer))"); return
+    }
     let record = try job.finish()
     #expect(record.end == .exited(code: 3))
     #expect(record.cause == .itself)
@@ -57,7 +59,9 @@ struct KeeperTests {
   }
 
   @Test func aJobThatObeysIsNotKilled() throws {
-    let job = try KeeperUnderTest(["sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done"])
+    let job = try KeeperUnderTest([
+      "sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done",
+    ])
     try job.waitForOutput("up")
     try job.order(.stop(signal: SIGTERM, grace: 60_000_000_000, by: "alice"))
     let record = try job.finish()
@@ -83,6 +87,14 @@ struct KeeperTests {
     #expect(output.contains("NoNewPrivs:1"))
   }
 
+  @Test func anUnprivilegedJobMayOpenItsOutputAnew() throws {
+    let job = try KeeperUnderTest(["sh", "-c", "echo o > /dev/stdout; echo e > /dev/stderr"]) {
+      $0.user = .init(uid: 61184, gid: 61184)
+    }
+    #expect(try job.finish().end == .exited(code: 0))
+    #expect(try job.output(.stdout) + job.output(.stderr) == "o\ne\n")
+  }
+
   @Test func aTimeoutEndsTheJob() throws {
     let job = try KeeperUnderTest(["sleep", "1000"]) { $0.timeout = 50_000_000 }
     let record = try job.finish()
@@ -91,7 +103,9 @@ struct KeeperTests {
   }
 
   @Test func outputOfWhatTheTargetLeftBehindIsKeptAndNotWaitedFor() throws {
-    let job = try KeeperUnderTest(["sh", "-c", "(while :; do echo x; sleep 0.01; done) & echo first"])
+    let job = try KeeperUnderTest([
+      "sh", "-c", "(while :; do echo x; sleep 0.01; done) & echo first",
+    ])
     let record = try job.finish()
     #expect(record.end == .exited(code: 0))
     #expect(try job.output(.stdout).hasPrefix("first") || job.output(.stdout).contains("first"))
@@ -107,7 +121,9 @@ struct KeeperTests {
   }
 
   @Test func aMebibyteComesThroughWhole() throws {
-    let job = try KeeperUnderTest(["sh", "-c", "head -c 1048577 /dev/zero; head -c 3 /dev/zero >&2"])
+    let job = try KeeperUnderTest([
+      "sh", "-c", "head -c 1048577 /dev/zero; head -c 3 /dev/zero >&2",
+    ])
     let record = try job.finish()
     #expect(record.stdoutBytes == 1_048_577 && record.stderrBytes == 3)
   }

@@ -20,7 +20,8 @@ import Testing
       workdir: "/tmp/work", hostname: "job", user: .init(uid: 1, gid: 2, groups: [3, 4]),
       capabilities: 0)
     plan.mounts = [
-      .bind(source: "/a b", target: "/tmp", readOnly: false), .tmpfs(target: "/dev/shm", options: "mode=1777"),
+      .bind(source: "/a b", target: "/tmp", readOnly: false),
+      .tmpfs(target: "/dev/shm", options: "mode=1777"),
       .hide(target: "/sys/fs/cgroup"), .readOnly(target: "/proc/sys"),
       .bind(source: "/c", target: "/d", readOnly: true),
     ]
