@@ -40,6 +40,7 @@ struct FileBatch: ~Copyable {
     self.staged.append(Staged(name: name, temporary: temporary))
     let path = self.location + name
     let raw = file.rawValue
+    // By pointer from OpenSSL's memory to the kernel: nobody would zero a copy of a key.
     try contents.withBytes { (bytes) throws(PKIError) in
       try wrap("write", path) { () throws(SystemError) in
         var written = 0
