@@ -129,16 +129,6 @@ int clinux_loopback_up(void) {
 
 int clinux_set_hostname(const char *name, size_t length) { return sethostname(name, length); }
 
-int clinux_drop_bounding(uint64_t keep) {
-  // The kernel's last capability is where PR_CAPBSET_READ starts to answer EINVAL.
-  for (unsigned long bit = 0; bit < 64; bit++) {
-    int held = prctl(PR_CAPBSET_READ, bit, 0, 0, 0);
-    if (held < 0) break;
-    if (held == 1 && !(keep >> bit & 1) && prctl(PR_CAPBSET_DROP, bit, 0, 0, 0) < 0) return -1;
-  }
-  return 0;
-}
-
 int clinux_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); }
 
 int clinux_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

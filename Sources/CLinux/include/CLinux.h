@@ -79,8 +79,6 @@ int clinux_pivot_root(const char *new_root, const char *put_old);
 int clinux_loopback_up(void);
 /// sethostname(2).
 int clinux_set_hostname(const char *name, size_t length);
-/// Drops every capability that is not in `keep` (a bit set) from the bounding set, see prctl(2).
-int clinux_drop_bounding(uint64_t keep);
 /// SIGKILL for the calling process when its parent thread ends, see PR_SET_PDEATHSIG in prctl(2).
 int clinux_die_with_parent(void);
 /// PR_SET_DUMPABLE 0: /proc/PID of the calling process belongs to root and no core is written.
