@@ -189,10 +189,3 @@ static _Thread_local const void *thread_loop;
 void clinux_set_thread_loop(const void *loop) { thread_loop = loop; }
 
 const void *clinux_thread_loop(void) { return thread_loop; }
-
-int clinux_set_thread_name(const char *name) {
-  int error = pthread_setname_np(pthread_self(), name);
-  if (error == 0) return 0;
-  errno = error;
-  return -1;
-}

@@ -2,4 +2,81 @@
 // Macros of OpenSSL's TLS side that Swift cannot import, as static inline functions.
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+static inline int copenssl_only_tls13(SSL_CTX *context) {
+  return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) &&
+         SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION);
+}
+
+static inline int copenssl_set_groups(SSL_CTX *context, const char *list) {
+  return (int)SSL_CTX_set1_groups_list(context, list);
+}
+
+// Of the handshake signatures we accept: for the own certificate and, on a server, the client's.
+static inline int copenssl_set_signatures(SSL_CTX *context, const char *list) {
+  return SSL_CTX_set1_sigalgs_list(context, list) &&
+         SSL_CTX_set1_client_sigalgs_list(context, list);
+}
+
+static inline void copenssl_no_session_cache(SSL_CTX *context) {
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
+static inline void copenssl_set_options(SSL_CTX *context) {
+  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
+}
+
+static inline void copenssl_set_mode(SSL_CTX *context) {
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+// Server name indication, RFC 6066 3.
+static inline int copenssl_set_server_name(SSL *ssl, const char *name) {
+  return (int)SSL_set_tlsext_host_name(ssl, name);
+}
+
+static inline void copenssl_retry_read(BIO *bio) {
+  BIO_clear_retry_flags(bio);
+  BIO_set_retry_read(bio);
+}
+
+// Whether a ClientHello carries the extension for ALPN, RFC 7301.
+static inline int copenssl_hello_has_alpn(SSL *ssl) {
+  const unsigned char *data;
+  size_t size;
+  return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
+                                   &data, &size);
+}
+
+static inline int copenssl_is_tls_alert(unsigned long error) {
+  return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
+}
+
+// The alert that the peer sent, as `unknown CA`.
+static inline const char *copenssl_alert_text(unsigned long error) {
+  return SSL_alert_desc_string_long(ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET);
+}
+
+static inline int copenssl_is_system_error(unsigned long error) {
+  return ERR_SYSTEM_ERROR(error);
+}
+
+static inline GENERAL_NAMES *copenssl_alternative_names(const X509 *certificate) {
+  return (GENERAL_NAMES *)X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+}
+
+static inline int copenssl_name_count(const GENERAL_NAMES *names) {
+  return names ? sk_GENERAL_NAME_num(names) : 0;
+}
+
+// The URI at `index`, or NULL when that name is of another kind.
+static inline const ASN1_STRING *copenssl_uri(const GENERAL_NAMES *names, int index) {
+  const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+  return name->type == GEN_URI ? name->d.uniformResourceIdentifier : NULL;
+}
+
+static inline void copenssl_free(void *memory) { OPENSSL_free(memory); }

@@ -12,7 +12,10 @@ package enum SocketProgress: Hashable, Sendable {
 }
 
 /// A connected (or connecting) TCP socket, non-blocking, see tcp(7).
-package struct StreamSocket: ~Copyable, Sendable {
+///
+/// A class, as it is handed from the loop that accepts to the loop that serves; closed when the
+/// last reference goes.
+package final class StreamSocket: Sendable {
   package let descriptor: OwnedDescriptor
 
   package init(owning descriptor: consuming OwnedDescriptor) {
@@ -30,35 +33,35 @@ package struct StreamSocket: ~Copyable, Sendable {
   }
 
   /// TCP_NODELAY, as we batch ourselves, and TCP_USER_TIMEOUT against a peer that vanished.
-  package borrowing func setOptions(userTimeoutMilliseconds: UInt32) throws(SystemError) {
+  package func setOptions(userTimeoutMilliseconds: UInt32) throws(SystemError) {
     let fd = self.descriptor.rawValue
     try check("setsockopt(TCP)") { clinux_tcp_options(fd, userTimeoutMilliseconds) }
   }
 
   /// The error of a finished connect, or nil.
-  package borrowing func takeError() -> SystemError? {
+  package func takeError() -> SystemError? {
     let error = clinux_socket_error(self.descriptor.rawValue)
     return error == 0 ? nil : SystemError(call: "connect", errno: error)
   }
 
-  package borrowing func localEndpoint() throws(SystemError) -> IPEndpoint {
+  package func localEndpoint() throws(SystemError) -> IPEndpoint {
     var raw = clinux_address()
     let fd = self.descriptor.rawValue
     try check("getsockname") { clinux_local_address(fd, &raw) }
     return IPEndpoint(raw: raw)
   }
 
-  package borrowing func send(_ bytes: UnsafeRawBufferPointer) -> SocketProgress {
+  package func send(_ bytes: UnsafeRawBufferPointer) -> SocketProgress {
     Self.progress("send", clinux_send(self.descriptor.rawValue, bytes.baseAddress, bytes.count))
   }
 
-  package borrowing func receive(_ buffer: UnsafeMutableRawBufferPointer) -> SocketProgress {
+  package func receive(_ buffer: UnsafeMutableRawBufferPointer) -> SocketProgress {
     let count = clinux_receive(self.descriptor.rawValue, buffer.baseAddress, buffer.count)
     return count == 0 ? .ended : Self.progress("recv", count)
   }
 
   /// Ends our side; what was sent is still delivered.
-  package borrowing func shutdownWrite() {
+  package func shutdownWrite() {
     _ = clinux_shutdown_write(self.descriptor.rawValue)  // ENOTCONN: the peer was faster
   }
 
@@ -88,10 +91,12 @@ package struct ListeningSocket: ~Copyable, Sendable {
   }
 
   /// The next connection; nil when there is none.
-  package borrowing func accept() throws(SystemError) -> (socket: CInt, peer: IPEndpoint)? {
+  package borrowing func accept() throws(SystemError) -> (StreamSocket, peer: IPEndpoint)? {
     var raw = clinux_address()
     let fd = clinux_accept(self.descriptor.rawValue, &raw)
-    if fd >= 0 { return (fd, IPEndpoint(raw: raw)) }
+    if fd >= 0 {
+      return (StreamSocket(owning: OwnedDescriptor(owning: fd)), IPEndpoint(raw: raw))
+    }
     switch errno {
     // accept(2): errors of a connection that ended before it was taken are like no connection.
     case EAGAIN, EINTR, ECONNABORTED, EPROTO, ENETDOWN, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH:

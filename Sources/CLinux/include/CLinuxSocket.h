@@ -45,5 +45,3 @@ int clinux_shutdown_write(int socket);
 /// One pointer a thread: the event loop that runs on it. C because Swift has no thread locals.
 void clinux_set_thread_loop(const void *loop);
 const void *clinux_thread_loop(void);
-/// The name of the calling thread, see pthread_setname_np(3); behind _GNU_SOURCE.
-int clinux_set_thread_name(const char *name);

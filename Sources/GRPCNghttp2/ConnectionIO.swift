@@ -1,0 +1,142 @@
+import Linux
+
+/// Bytes between socket, TLS and HTTP/2.
+extension Connection {
+  /// Reads of one readiness: a bound, so that one fast peer does not hold up the loop.
+  private static var readsPerTurn: Int { 4 }
+
+  func read() {
+    let buffer = self.loop.buffers.received
+    for _ in 0..<Self.readsPerTurn {
+      guard let socket = self.socket, self.phase == .open || self.phase == .handshaking else {
+        return
+      }
+      switch socket.receive(buffer) {
+      case .bytes(let count):
+        self.keepalive.received(now: Clock.monotonic())
+        self.received(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        if count < buffer.count { return }
+      case .wouldBlock: return
+      case .ended: return self.close(CloseReason("the peer closed the connection"))
+      case .failed(let error): return self.close(CloseReason(error.reason.lowercased()))
+      }
+    }
+  }
+
+  private func received(_ bytes: UnsafeRawBufferPointer) {
+    guard let tls = self.tls else { return }
+    do throws(TLSFailure) {
+      guard self.phase == .handshaking else { return try self.decrypt(bytes, tls) }
+      let progress = try tls.handshake(bytes)
+      self.sendRecords()
+      guard progress == .done, self.phase == .handshaking else { return }
+      let rest = tls.unread
+      self.handshakeFinished()
+      if self.phase == .open { try self.decrypt(rest, tls) }
+    } catch {
+      self.failed(error)
+    }
+  }
+
+  private func decrypt(_ bytes: UnsafeRawBufferPointer, _ tls: TLSStream) throws(TLSFailure) {
+    var failure: SessionError?
+    let progress = try tls.receive(bytes, buffer: self.loop.buffers.decrypted) { plain in
+      do throws(SessionError) {
+        try self.session?.receive(plain)
+        return true
+      } catch {
+        failure = error
+        return false
+      }
+    }
+    if let failure { return self.close(CloseReason(failure.description)) }
+    if progress == .ended { return self.close(CloseReason("the peer closed the connection")) }
+    // Answers of nghttp2 itself: acknowledgements, window updates, resets.
+    if self.session?.wantsToSend == true { self.flushSoon() } else { self.closeIfFinished() }
+  }
+
+  /// The alert that tells the peer why is sent, and the peer given time to read it: closing with
+  /// unread bytes would reset the connection and lose it.
+  func failed(_ error: TLSFailure) {
+    self.sendRecords()
+    self.closeGently(CloseReason(error.description))
+  }
+
+  // MARK: Sending
+
+  func sendFrames() {
+    let frames = self.loop.buffers.frames
+    defer { frames.removeAll() }
+    while self.phase == .open, self.unsent.isEmpty, let session = self.session {
+      do {
+        let more = try session.send(into: frames)
+        if frames.isEmpty { return self.closeIfFinished() }
+        try self.tls?.send(frames.bytes)
+        frames.removeAll()
+        self.sendRecords()
+        if !more { return self.closeIfFinished() }
+      } catch let error as TLSFailure {
+        return self.failed(error)
+      } catch {
+        return self.close(CloseReason("\(error)"))
+      }
+    }
+  }
+
+  private func closeIfFinished() {
+    guard self.phase == .open, self.unsent.isEmpty, self.session?.isFinished == true else { return }
+    self.closeGently(CloseReason("both sides had finished"))
+  }
+
+  /// Sends what TLS has made; what the socket does not take is kept.
+  func sendRecords() {
+    let records = self.loop.buffers.records
+    defer { records.removeAll() }
+    guard !records.isEmpty, let socket = self.socket else { return }
+    guard self.unsent.isEmpty else {
+      self.unsent.append(contentsOf: records.bytes)
+      return
+    }
+    var rest = records.bytes
+    while !rest.isEmpty {
+      switch socket.send(rest) {
+      case .bytes(let count): rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      case .wouldBlock:
+        self.unsent = Array(rest)
+        return self.want([.readable, .writable])
+      case .failed(let error): return self.sendFailed(error)
+      case .ended: return
+      }
+    }
+  }
+
+  func sendUnsent() {
+    guard !self.unsent.isEmpty, let socket = self.socket else { return }
+    switch self.unsent.withUnsafeBytes({ socket.send($0) }) {
+    case .bytes(let count) where count == self.unsent.count:
+      self.unsent = []
+      self.want(.readable)
+      self.flushSoon()
+    case .bytes(let count): self.unsent.removeFirst(count)
+    case .wouldBlock, .ended: break
+    case .failed(let error): self.sendFailed(error)
+    }
+  }
+
+  /// A peer that refused us may have said why before it closed: that is read first.
+  private func sendFailed(_ error: SystemError) {
+    self.unsent = []
+    if self.phase == .open, self.session?.isReceiving != true { self.read() }
+    self.close(CloseReason(error.reason.lowercased()))
+  }
+
+  /// Reads and drops until the peer ends.
+  func discardInput() {
+    let buffer = self.loop.buffers.received
+    guard let socket = self.socket else { return }
+    switch socket.receive(buffer) {
+    case .bytes, .wouldBlock: return
+    case .ended, .failed: self.close(CloseReason("lingered"))
+    }
+  }
+}

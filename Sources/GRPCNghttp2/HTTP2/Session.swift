@@ -1,0 +1,215 @@
+import CNghttp2
+
+/// One HTTP/2 connection without a socket, see RFC 9113: bytes in, bytes out, by libnghttp2.
+///
+/// Confined to a loop. Windows are given back by hand, as the application consumes. Frames are
+/// pulled into a buffer of the caller; DATA goes from the stream's queue into it in one copy.
+final class Session {
+  private let session: OpaquePointer
+  let limits: TransportLimits
+  /// Owns the session. Unowned, as it outlives it: `events` is asked from inside nghttp2 only.
+  unowned let events: any SessionEvents
+  private(set) var isReceiving = false
+
+  // What is being received or sent right now, for the callbacks.
+  var fields = HeaderList()
+  var fieldsTooLarge = false
+  var output: OutputBuffer?
+
+  init(
+    isServer: Bool, limits: TransportLimits, events: any SessionEvents
+  ) throws(SessionError) {
+    var options: OpaquePointer?
+    nghttp2_option_new(&options)
+    defer { nghttp2_option_del(options) }
+    Self.setOptions(options, limits)
+    var made: OpaquePointer?
+    let code =
+      isServer
+      ? nghttp2_session_server_new2(&made, SessionCallbacks.shared, nil, options)
+      : nghttp2_session_client_new2(&made, SessionCallbacks.shared, nil, options)
+    guard code == 0, let made else { throw SessionError(code) }
+    self.session = made
+    self.limits = limits
+    self.events = events
+    nghttp2_session_set_user_data(made, Unmanaged.passUnretained(self).toOpaque())
+    try self.submitSettings(isServer: isServer)
+  }
+
+  deinit { nghttp2_session_del(self.session) }
+
+  private static func setOptions(_ options: OpaquePointer?, _ limits: TransportLimits) {
+    nghttp2_option_set_no_auto_window_update(options, 1)
+    nghttp2_option_set_no_closed_streams(options, 1)
+    nghttp2_option_set_max_outbound_ack(options, 1000)
+    // Rapid reset, CVE-2023-44487: a bucket of this size that refills at a rate a second.
+    nghttp2_option_set_stream_reset_rate_limit(
+      options, UInt64(limits.resetBurst), UInt64(limits.resetsPerSecond))
+  }
+
+  private func submitSettings(isServer: Bool) throws(SessionError) {
+    let limits = self.limits
+    var settings = [
+      Self.setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.streamWindow),
+      Self.setting(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.headerListSize),
+    ]
+    if isServer {
+      settings.append(
+        Self.setting(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streamsPerConnection))
+    } else {
+      settings.append(Self.setting(NGHTTP2_SETTINGS_ENABLE_PUSH, 0))
+    }
+    try self.check(nghttp2_submit_settings(self.session, 0, settings, settings.count))
+    try self.check(
+      nghttp2_session_set_local_window_size(
+        self.session, 0, 0, Int32(clamping: limits.connectionWindow)))
+  }
+
+  private static func setting(
+    _ id: nghttp2_settings_id, _ value: Int
+  ) -> nghttp2_settings_entry {
+    nghttp2_settings_entry(
+      settings_id: Int32(id.rawValue), value: UInt32(clamping: value))
+  }
+
+  // MARK: Bytes
+
+  /// Takes all of `bytes`, which calls `events`.
+  func receive(_ bytes: UnsafeRawBufferPointer) throws(SessionError) {
+    self.isReceiving = true
+    defer { self.isReceiving = false }
+    let data = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
+    let count = nghttp2_session_mem_recv(self.session, data, bytes.count)
+    guard count == bytes.count else { throw SessionError(CInt(clamping: count)) }
+  }
+
+  /// Fills `buffer` with frames until it is full or there are none; whether there may be more.
+  func send(into buffer: OutputBuffer) throws(SessionError) -> Bool {
+    self.output = buffer
+    self.outputIsFull = false
+    defer { self.output = nil }
+    // Control frames come whole and may overshoot; a DATA frame waits until it fits.
+    while buffer.room > 0 {
+      var data: UnsafePointer<UInt8>?
+      let count = nghttp2_session_mem_send(self.session, &data)
+      if count < 0 { throw SessionError(CInt(clamping: count)) }
+      if count == 0 { return self.outputIsFull }
+      buffer.append(UnsafeRawBufferPointer(start: data, count: count))
+    }
+    return true
+  }
+
+  /// Set by the callback for a DATA frame that did not fit.
+  var outputIsFull = false
+
+  /// Neither reads nor writes any more: the connection can be closed.
+  var isFinished: Bool {
+    nghttp2_session_want_read(self.session) == 0 && nghttp2_session_want_write(self.session) == 0
+  }
+
+  var wantsToSend: Bool { nghttp2_session_want_write(self.session) != 0 }
+
+  // MARK: Streams
+
+  /// Sends a request whose body `nextData` gives; the new stream's number.
+  func submitRequest(_ headers: HeaderList) throws(SessionError) -> Int32 {
+    var provider = SessionCallbacks.provider
+    let session = self.session
+    let id = headers.withFields { fields, count in
+      nghttp2_submit_request(session, nil, fields, count, &provider, nil)
+    }
+    if id < 0 { throw SessionError(id) }
+    return id
+  }
+
+  /// Answers a request; `body`: `nextData` gives one, else this is all of the answer.
+  func submitResponse(_ headers: HeaderList, stream: Int32, body: Bool) throws(SessionError) {
+    var provider = SessionCallbacks.provider
+    let session = self.session
+    let code = headers.withFields { fields, count in
+      body
+        ? nghttp2_submit_response(session, stream, fields, count, &provider)
+        : nghttp2_submit_response(session, stream, fields, count, nil)
+    }
+    try self.check(code)
+  }
+
+  func submitTrailers(_ headers: HeaderList, stream: Int32) {
+    let session = self.session
+    _ = headers.withFields { nghttp2_submit_trailer(session, stream, $0, $1) }  // stream may be gone
+  }
+
+  func resume(stream: Int32) {
+    _ = nghttp2_session_resume_data(self.session, stream)  // not deferred: nothing to do
+  }
+
+  func reset(stream: Int32, _ error: HTTP2Error) {
+    _ = nghttp2_submit_rst_stream(self.session, 0, stream, error.code)  // stream may be gone
+  }
+
+  // MARK: Windows
+
+  /// Gives `count` received bytes back to the window of the stream, which may be gone.
+  func consume(stream: Int32, _ count: Int) {
+    _ = nghttp2_session_consume_stream(self.session, stream, count)
+  }
+
+  /// Gives `count` received bytes back to the window of the connection.
+  func consumeConnection(_ count: Int) {
+    _ = nghttp2_session_consume_connection(self.session, count)
+  }
+
+  // MARK: The connection
+
+  func ping(_ payload: UInt64) {
+    withUnsafeBytes(of: payload) {
+      let bytes = $0.assumingMemoryBound(to: UInt8.self).baseAddress
+      _ = nghttp2_submit_ping(self.session, 0, bytes)
+    }
+  }
+
+  /// GOAWAY with the largest number: "I am about to", RFC 9113 6.8.
+  func announceShutdown() { nghttp2_submit_shutdown_notice(self.session) }
+
+  /// GOAWAY with the last request we took.
+  func goAway(_ error: HTTP2Error) {
+    let last = nghttp2_session_get_last_proc_stream_id(self.session)
+    _ = nghttp2_submit_goaway(self.session, 0, last, error.code, nil, 0)
+  }
+
+  private func check(_ code: CInt) throws(SessionError) {
+    if code != 0 { throw SessionError(code) }
+  }
+}
+
+/// An error of libnghttp2, which ends the connection.
+struct SessionError: Error, Hashable, CustomStringConvertible {
+  let code: CInt
+
+  init(_ code: CInt) { self.code = code }
+
+  /// Whether the peer went beyond a limit of ours.
+  var isFlood: Bool { self.code == NGHTTP2_ERR_FLOODED.rawValue }
+
+  var description: String {
+    "HTTP/2: " + String(cString: nghttp2_strerror(self.code)).lowercased()
+  }
+}
+
+/// Error codes of RFC 9113 7.
+enum HTTP2Error: Hashable {
+  case none, protocolError, internalError, refused, cancel, enhanceYourCalm
+
+  var code: UInt32 {
+    switch self {
+    case .none: NGHTTP2_NO_ERROR.rawValue
+    case .protocolError: NGHTTP2_PROTOCOL_ERROR.rawValue
+    case .internalError: NGHTTP2_INTERNAL_ERROR.rawValue
+    case .refused: NGHTTP2_REFUSED_STREAM.rawValue
+    case .cancel: NGHTTP2_CANCEL.rawValue
+    case .enhanceYourCalm: NGHTTP2_ENHANCE_YOUR_CALM.rawValue
+    }
+  }
+
+  static func text(_ code: UInt32) -> String { String(cString: nghttp2_http2_strerror(code)) }
+}

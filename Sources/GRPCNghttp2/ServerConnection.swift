@@ -1,0 +1,188 @@
+import GRPCCore
+import Linux
+
+/// A client's connection, as the server sees it. Confined to its loop.
+final class ServerConnection: Connection, @unchecked Sendable {
+  typealias StreamHandler = ServerLoop.StreamHandler
+
+  private unowned let owner: ServerLoop
+  private var calls: [Int32: ServerCall] = [:]
+  /// Handlers that have not returned: those of calls that are gone too.
+  private(set) var handlers = 0
+  private var identity: PeerIdentity?
+  private var localPeer = ""
+  private var isShuttingDown = false
+
+  init(_ socket: StreamSocket, peer: IPEndpoint, owner: ServerLoop) throws {
+    self.owner = owner
+    super.init(loop: owner.loop, limits: owner.limits, peer: peer, phase: .handshaking)
+    try socket.setOptions(
+      userTimeoutMilliseconds: UInt32(clamping: self.limits.tcpUserTimeout.nanoseconds / 1_000_000))
+    self.localPeer = try socket.localEndpoint().grpcPeer
+    self.tls = try TLSStream(owner.context, records: self.loop.buffers.records)
+    try self.register(socket, .readable)
+    self.setTimer(.handshake, after: self.limits.handshakeTimeout.nanoseconds) { [weak self] in
+      self?.close(CloseReason("the TLS handshake took too long"))
+    }
+  }
+
+  override var isServer: Bool { true }
+  override var hasStreams: Bool { !self.calls.isEmpty }
+  /// Whether nothing of this connection is left, handlers included.
+  var isGone: Bool { (self.phase == .closed || self.phase == .lingering) && self.handlers == 0 }
+
+  override func handshakeFinished() {
+    guard let identity = self.tls?.peerIdentity() else {
+      return self.failed(TLSFailure("the client sent no certificate"))
+    }
+    self.identity = identity
+    do throws(SessionError) {
+      try self.startSession(events: self)
+    } catch {
+      return self.close(CloseReason(error.description))
+    }
+    self.owner.report(.connectionOpened(peer: self.peer, identity: identity))
+    self.restartIdleTimer()
+    if self.isShuttingDown { self.beginShutdown() }
+  }
+
+  override func ended(_ reason: CloseReason) {
+    if self.identity == nil {
+      self.owner.report(.handshakeRefused(peer: self.peer, reason: reason.description))
+    } else {
+      self.owner.report(.connectionClosed(peer: self.peer, reason: reason.description))
+    }
+    let error = RPCError(
+      code: .unavailable, message: "the connection was lost: \(reason.description)")
+    let calls = self.calls.values
+    self.calls = [:]
+    for call in calls { call.closed(error) }
+    self.owner.connectionChanged(self)
+  }
+
+  // MARK: Shutdown
+
+  /// Announces it, and after a round trip (so that requests on their way are still taken) says
+  /// which request was the last, RFC 9113 6.8.
+  func beginShutdown() {
+    self.isShuttingDown = true
+    guard self.phase == .open, let session = self.session else { return }
+    session.announceShutdown()
+    session.ping(Self.shutdownPing)
+    self.flushSoon()
+    self.setTimer(.shutdown, after: Self.lingerTime) { [weak self] in self?.finishShutdown() }
+  }
+
+  private static let shutdownPing: UInt64 = 0x676f_6177_6179
+
+  private func finishShutdown() {
+    self.cancelTimer(.shutdown)
+    self.session?.goAway(.none)
+    self.flushSoon()
+  }
+
+  /// Cuts every call.
+  func abort(_ reason: String) {
+    self.closeGently(CloseReason(reason))
+  }
+
+  private func restartIdleTimer() {
+    guard let time = self.limits.idleTimeout else { return }
+    guard self.calls.isEmpty else { return self.cancelTimer(.idle) }
+    self.setTimer(.idle, after: time.nanoseconds) { [weak self] in self?.finishShutdown() }
+  }
+
+  // MARK: Calls
+
+  private func accept(_ head: RequestHead, stream: Int32, ended: Bool) {
+    // Calls that were reset leave handlers that still unwind; a fast resetter must not pile them.
+    guard self.handlers < 2 * self.limits.streamsPerConnection else {
+      self.session?.reset(stream: stream, .refused)
+      return
+    }
+    let call = ServerCall(id: stream, connection: self)
+    self.calls[stream] = call
+    self.handlers += 1
+    call.inbound.push(.metadata(head.metadata))
+    call.start(timeout: head.timeout, task: self.run(call, head.descriptor))
+    self.restartIdleTimer()
+  }
+
+  private func run(_ call: ServerCall, _ descriptor: MethodDescriptor) -> Task<Void, Never> {
+    let (handler, identity) = (self.owner.handler, self.identity)
+    let (remote, local) = (self.peer.grpcPeer, self.localPeer)
+    return Task(executorPreference: self.loop) {
+      await withServerContextRPCCancellationHandle { handle in
+        call.attach(handle)
+        var context = ServerContext(
+          descriptor: descriptor, remotePeer: remote, localPeer: local, cancellation: handle)
+        context.transportSpecific = identity
+        let stream = RPCStream(
+          descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: call.inbound),
+          outbound: RPCWriter.Closable(wrapping: call))
+        await handler(stream, context)
+      }
+      call.handlerReturned()
+      self.handlerReturned()
+    }
+  }
+
+  private func handlerReturned() {
+    self.handlers -= 1
+    self.owner.connectionChanged(self)
+  }
+}
+
+extension ServerConnection: SessionEvents {
+  func received(headers: HeaderList, tooLarge: Bool, stream: Int32, endStream: Bool) {
+    guard self.calls[stream] == nil else { return }  // trailers, which gRPC requests do not have
+    do throws(RequestHead.Refusal) {
+      if tooLarge {
+        throw RequestHead.refusal(
+          .resourceExhausted, "headers are larger than \(self.limits.headerListSize) bytes")
+      }
+      let head = try RequestHead(headers, methods: self.owner.methods)
+      self.accept(head, stream: stream, ended: endStream)
+    } catch {
+      try? self.session?.submitResponse(error.headers, stream: stream, body: false)
+    }
+  }
+
+  func received(data: UnsafeRawBufferPointer, stream: Int32) {
+    self.arrived(data.count)
+    guard let call = self.calls[stream] else {
+      return self.consumed(stream: stream, data.count)
+    }
+    call.received(data)
+  }
+
+  func receivedEnd(stream: Int32) { self.calls[stream]?.receivedEnd() }
+
+  func closed(stream: Int32, error: UInt32) {
+    let text = HTTP2Error.text(error)
+    let reason = RPCError(code: .cancelled, message: "the client ended the call (\(text))")
+    self.calls.removeValue(forKey: stream)?.closed(reason)
+    self.restartIdleTimer()
+  }
+
+  func refused(stream: Int32) {
+    let reason = RPCError(code: .unavailable, message: "the answer could not be sent")
+    self.calls[stream]?.cancel(reason)
+  }
+
+  func receivedPingAnswer(_ payload: UInt64) {
+    if payload == Self.shutdownPing, self.isShuttingDown { self.finishShutdown() }
+  }
+
+  func receivedSettings() {}
+  func receivedGoAway(lastStream: Int32, error: UInt32) {}
+  func protocolError(_ text: String) {}
+
+  func nextData(stream: Int32, limit: Int) -> DataChunk {
+    self.calls[stream]?.nextData(limit: limit) ?? .failed
+  }
+
+  func appendData(stream: Int32, count: Int, to buffer: OutputBuffer) {
+    self.calls[stream]?.outbound.take(count, into: buffer)
+  }
+}

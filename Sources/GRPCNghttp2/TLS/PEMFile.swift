@@ -1,0 +1,76 @@
+import COpenSSL
+import Glibc
+import Linux
+
+/// PEM files, read whole, with errors that name the file and what to do.
+enum PEMFile {
+  private static let maximumSize = 1 << 20
+
+  static func read(_ path: String) throws(TLSConfigurationError) -> [UInt8] {
+    do {
+      return try Self.bytes(try Self.open(path), path)
+    } catch {
+      throw TLSConfigurationError(subject: path, reason: error.reason)
+    }
+  }
+
+  /// The caller frees the key.
+  static func readPrivateKey(_ path: String) throws(TLSConfigurationError) -> OpaquePointer {
+    let pem: [UInt8]
+    do {
+      let file = try Self.open(path)
+      try Self.refuseOpenMode(file, path)
+      pem = try Self.bytes(file, path)
+    } catch let error as SystemError {
+      throw TLSConfigurationError(subject: path, reason: error.reason)
+    } catch let error as TLSConfigurationError {
+      throw error
+    } catch {
+      throw TLSConfigurationError(subject: path, reason: "\(error)")
+    }
+    OpenSSL.clearErrors()
+    let bio = BIO_new_mem_buf(pem, CInt(pem.count))
+    defer { BIO_free(bio) }
+    // Without this answer OpenSSL would ask for a passphrase on the terminal.
+    guard let key = PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil) else {
+      OpenSSL.clearErrors()
+      throw TLSConfigurationError(
+        subject: path, reason: "holds no private key in PEM that is not encrypted")
+    }
+    return key
+  }
+
+  private static func open(_ path: String) throws(SystemError) -> OwnedDescriptor {
+    OwnedDescriptor(
+      owning: try check("open(\(path))") { Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) })
+  }
+
+  /// Asked of the open file, so that nothing can change in between.
+  private static func refuseOpenMode(
+    _ file: borrowing OwnedDescriptor, _ path: String
+  ) throws {
+    var status = stat()
+    let fd = file.rawValue
+    try check("fstat(\(path))") { fstat(fd, &status) }
+    let mode = status.st_mode & 0o7777
+    guard mode & 0o077 != 0 else { return }
+    throw TLSConfigurationError(
+      subject: path,
+      reason: "has mode 0\(String(mode, radix: 8)): others than its owner could use the key; "
+        + "run chmod 600 \(path)")
+  }
+
+  private static func bytes(
+    _ file: borrowing OwnedDescriptor, _ path: String
+  ) throws(SystemError) -> [UInt8] {
+    var content: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16 * 1024)
+    let fd = file.rawValue
+    while content.count < Self.maximumSize {
+      let count = try check("read(\(path))") { Glibc.read(fd, &chunk, chunk.count) }
+      if count == 0 { break }
+      content.append(contentsOf: chunk[..<count])
+    }
+    return content
+  }
+}

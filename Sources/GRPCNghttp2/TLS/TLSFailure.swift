@@ -1,0 +1,61 @@
+import COpenSSL
+
+/// Why a TLS connection could not be made or went on no longer, in words for a person.
+struct TLSFailure: Error, Hashable, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
+
+extension TLSFailure {
+  /// Of the call on `ssl` that has just failed; takes the error queue.
+  static func last(_ ssl: OpaquePointer, role: TLSContext.Role, code: CInt) -> TLSFailure {
+    let error = OpenSSL.takeError()
+    if code == SSL_ERROR_SYSCALL || error == 0 {
+      return TLSFailure("the connection was cut")
+    }
+    let peer = role == .server ? "client" : "server"
+    if copenssl_is_tls_alert(error) != 0 { return Self.alert(error, role: role) }
+    switch ERR_GET_REASON(error) {
+    case SSL_R_CERTIFICATE_VERIFY_FAILED: return Self.verification(ssl, peer: peer)
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return TLSFailure("the client sent no certificate")
+    case SSL_R_UNEXPECTED_EOF_WHILE_READING: return TLSFailure("the connection was cut")
+    case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_WRONG_SSL_VERSION, SSL_R_VERSION_TOO_LOW,
+      SSL_R_UNKNOWN_PROTOCOL, SSL_R_BAD_PROTOCOL_VERSION_NUMBER:
+      return TLSFailure("the \(peer) does not speak TLS 1.3")
+    case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_WRONG_VERSION_NUMBER:
+      return TLSFailure("the \(peer) does not speak TLS")
+    case SSL_R_CALLBACK_FAILED, SSL_R_NO_APPLICATION_PROTOCOL:
+      return TLSFailure("the \(peer) does not offer HTTP/2 (ALPN h2)")
+    default: return TLSFailure("TLS failed: \(OpenSSL.text(error))")
+    }
+  }
+
+  private static func verification(_ ssl: OpaquePointer, peer: String) -> TLSFailure {
+    let result = SSL_get_verify_result(ssl)
+    let reason: String
+    switch CInt(result) {
+    case X509_V_ERR_INVALID_PURPOSE: reason = "it may not be used as a \(peer)'s certificate"
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+      X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+      X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      reason = "it is not of a certificate authority we trust"
+    default: reason = String(cString: X509_verify_cert_error_string(result))
+    }
+    return TLSFailure("the \(peer)'s certificate is refused: \(reason)")
+  }
+
+  /// An alert of RFC 8446 6: the peer tells why it refused us.
+  private static func alert(_ error: UInt, role: TLSContext.Role) -> TLSFailure {
+    let text = String(cString: copenssl_alert_text(error))
+    let peer = role == .server ? "client" : "server"
+    switch ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET {
+    case SSL_AD_BAD_CERTIFICATE, SSL_AD_UNSUPPORTED_CERTIFICATE, SSL_AD_CERTIFICATE_REVOKED,
+      SSL_AD_CERTIFICATE_EXPIRED, SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_UNKNOWN_CA,
+      SSL_AD_ACCESS_DENIED, SSL_AD_CERTIFICATE_REQUIRED:
+      return TLSFailure("the \(peer) refused our certificate: \(text)")
+    default: return TLSFailure("the \(peer) ended the TLS connection: \(text)")
+    }
+  }
+}

@@ -1,0 +1,13 @@
+package import Linux
+
+/// What happened on a server's connections. The transport tells, and never logs.
+package enum TransportEvent: Hashable, Sendable {
+  /// A peer did not get as far as a call; `reason` says exactly why.
+  case handshakeRefused(peer: IPEndpoint, reason: String)
+  /// Closed at once: a limit was reached.
+  case connectionRefused(peer: IPEndpoint, reason: String)
+  case connectionOpened(peer: IPEndpoint, identity: PeerIdentity)
+  case connectionClosed(peer: IPEndpoint, reason: String)
+  /// accept(2) failed; it is tried again soon.
+  case acceptFailed(reason: String)
+}

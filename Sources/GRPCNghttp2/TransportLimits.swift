@@ -1,0 +1,43 @@
+/// What a peer may cost. Every limit has a default that suits a server with thousands of clients.
+package struct TransportLimits: Hashable, Sendable {
+  /// Open connections a server takes; further ones are closed at once.
+  package var connections = 4096
+  /// Open streams (calls) a connection, as SETTINGS_MAX_CONCURRENT_STREAMS.
+  package var streamsPerConnection = 1000
+  /// Bytes of one message, in and out: more is RESOURCE_EXHAUSTED.
+  package var messageSize = 4 << 20
+  /// Bytes of the fields of one request or answer, counted as in RFC 9113 6.5.2.
+  package var headerListSize = 16 << 10
+  /// From accept (or connect) to the end of the TLS handshake.
+  package var handshakeTimeout = Duration.seconds(10)
+  /// How long a connection may be without a call; nil is for ever.
+  package var idleTimeout: Duration?
+  /// When nothing was received for so long, a PING is sent.
+  package var keepaliveInterval = Duration.seconds(15)
+  /// When nothing is received for so long after that PING, the peer is dead.
+  package var keepaliveTimeout = Duration.seconds(15)
+  /// TCP_USER_TIMEOUT of tcp(7): sent bytes may stay unacknowledged for so long.
+  package var tcpUserTimeout = Duration.seconds(30)
+  /// Resets of streams that a client may send in a burst, and a second in the long run.
+  package var resetBurst = 1000
+  package var resetsPerSecond = 100
+  /// Received bytes that a call's reader may leave unread before its sender must wait.
+  package var streamWindow = 1 << 20
+  /// The same for all calls of a connection together; see `unreadPerConnection`.
+  package var connectionWindow = 2 << 20
+  /// Unread bytes of a connection up to which a slow reader holds up nobody but itself.
+  package var unreadPerConnection = 64 << 20
+  /// How long calls may go on after a shutdown began, before they are cut.
+  package var shutdownGrace = Duration.seconds(10)
+
+  package init() {}
+}
+
+extension Duration {
+  /// Whole nanoseconds, saturating.
+  var nanoseconds: Int64 {
+    let (seconds, attoseconds) = self.components
+    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow ? .max / 2 : product + attoseconds / 1_000_000_000
+  }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import GRPCNghttp2
+
+/// Certificates in a temporary folder, made by the `openssl` program once a test run.
+struct TestCertificates: Sendable {
+  let directory: String
+
+  /// What one certificate is to say.
+  struct Wish: Sendable {
+    var subject: String
+    var alternativeNames: String
+    var usage: String
+    var days = "1"
+    var notBefore: String?
+    var notAfter: String?
+  }
+
+  static let shared: TestCertificates = {
+    do {
+      return try TestCertificates()
+    } catch {
+      fatalError("cannot make certificates: \(error)")
+    }
+  }()
+
+  private init() throws {
+    let path = NSTemporaryDirectory() + "grpc-nghttp2-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    self.directory = path
+    try self.makeAuthority("ca", subject: "/CN=Test CA")
+    try self.makeAuthority("other-ca", subject: "/CN=Other CA")
+    let server = Wish(
+      subject: "/CN=server", alternativeNames: "DNS:localhost,IP:127.0.0.1,IP:::1",
+      usage: "serverAuth")
+    let alice = Wish(
+      subject: "/O=user/O=viewer/CN=alice",
+      alternativeNames: "URI:spiffe://example.org/user/alice", usage: "clientAuth")
+    try self.issue("server", server, authority: "ca")
+    try self.issue("alice", alice, authority: "ca")
+    try self.issue("mallory", alice, authority: "other-ca")
+    try self.issue("other-server", server, authority: "other-ca")
+    var elsewhere = server
+    elsewhere.alternativeNames = "DNS:elsewhere.example"
+    try self.issue("elsewhere", elsewhere, authority: "ca")
+    var noUsage = alice
+    noUsage.usage = ""
+    try self.issue("no-usage", noUsage, authority: "ca")
+    var old = alice
+    old.notBefore = "20200101000000Z"
+    old.notAfter = "20200201000000Z"
+    try self.issue("expired", old, authority: "ca")
+    old.usage = "serverAuth"
+    old.alternativeNames = server.alternativeNames
+    try self.issue("expired-server", old, authority: "ca")
+  }
+
+  func path(_ name: String) -> String { "\(self.directory)/\(name)" }
+
+  /// The identity `name`, trusting `authority`.
+  func configuration(_ name: String, trusting authority: String = "ca") -> TLSConfiguration {
+    TLSConfiguration(
+      trustRoots: self.path("\(authority).crt"), certificateChain: self.path("\(name).crt"),
+      privateKey: self.path("\(name).key"))
+  }
+
+  private func makeAuthority(_ name: String, subject: String) throws {
+    try self.makeKey(name)
+    try self.run([
+      "req", "-x509", "-new", "-key", "\(name).key", "-subj", subject, "-days", "1", "-sha256",
+      "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign",
+      "-out", "\(name).crt",
+    ])
+    try Data().write(to: URL(fileURLWithPath: self.path("\(name).index")))
+  }
+
+  private func issue(_ name: String, _ wish: Wish, authority: String) throws {
+    try self.makeKey(name)
+    try self.run([
+      "req", "-new", "-key", "\(name).key", "-subj", wish.subject, "-out", "\(name).csr",
+    ])
+    var extensions = "[x]\nsubjectAltName=\(wish.alternativeNames)\nkeyUsage=digitalSignature\n"
+    if !wish.usage.isEmpty { extensions += "extendedKeyUsage=\(wish.usage)\n" }
+    let configuration = """
+      [ca]
+      default_ca=d
+      [d]
+      database=\(authority).index
+      new_certs_dir=.
+      rand_serial=yes
+      unique_subject=no
+      default_md=sha256
+      policy=p
+      [p]
+      countryName=optional
+      organizationName=optional
+      commonName=optional
+      \(extensions)
+      """
+    try Data(configuration.utf8).write(to: URL(fileURLWithPath: self.path("\(name).cnf")))
+    var arguments = [
+      "ca", "-batch", "-notext", "-preserveDN", "-config", "\(name).cnf", "-extensions", "x",
+      "-cert", "\(authority).crt", "-keyfile", "\(authority).key", "-in", "\(name).csr",
+      "-out", "\(name).crt",
+    ]
+    if let before = wish.notBefore, let after = wish.notAfter {
+      arguments += ["-startdate", before, "-enddate", after]
+    } else {
+      arguments += ["-days", wish.days]
+    }
+    try self.run(arguments)
+  }
+
+  private func makeKey(_ name: String) throws {
+    try self.run([
+      "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "\(name).key",
+    ])
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o600], ofItemAtPath: self.path("\(name).key"))
+  }
+
+  private func run(_ arguments: [String]) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: self.directory)
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+      throw Failure(text: String(decoding: text, as: UTF8.self))
+    }
+  }
+
+  struct Failure: Error { let text: String }
+}
