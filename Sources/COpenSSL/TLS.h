@@ -79,4 +79,3 @@ static inline const ASN1_STRING *copenssl_uri(const GENERAL_NAMES *names, int in
   return name->type == GEN_URI ? name->d.uniformResourceIdentifier : NULL;
 }
 
-static inline void copenssl_free(void *memory) { OPENSSL_free(memory); }

@@ -1,0 +1,37 @@
+import Glibc
+import Linux
+
+/// Processes of the host, by what stands in their command lines.
+enum Processes {
+  static func count(argument: String) -> Int {
+    let names = (try? Folder.names(in: File.openFolder("/proc"))) ?? []
+    return names.filter { name in
+      guard Int32(name) != nil, Int32(name) != getpid() else { return false }
+      guard let line = try? File.readText("/proc/\(name)/cmdline") else { return false }
+      return line.split(separator: "\0").contains { $0 == argument }
+    }.count
+  }
+}
+
+/// Control groups of the host.
+enum Cgroups {
+  /// The paths of groups whose name holds a job's id.
+  static func of(job id: String) -> [String] {
+    var found: [String] = []
+    self.walk("/sys/fs/cgroup", depth: 6) { if $0.contains(id) { found.append($0) } }
+    return found
+  }
+
+  private static func walk(_ path: String, depth: Int, _ visit: (String) -> Void) {
+    guard depth > 0, let folder = try? File.openFolder(path),
+      let names = try? Folder.names(in: folder)
+    else { return }
+    for name in names {
+      let child = "\(path)/\(name)"
+      var status = stat()
+      guard lstat(child, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { continue }
+      visit(child)
+      self.walk(child, depth: depth - 1, visit)
+    }
+  }
+}
