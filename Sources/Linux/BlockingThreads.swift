@@ -9,7 +9,12 @@ package final class BlockingThreads: TaskExecutor, @unchecked Sendable {
   // @unchecked: the queue is only touched between lock and unlock; the rest is immutable.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
-  private var queue: [UnownedJob] = []
+  private enum Work {
+    case job(UnownedJob)
+    case closure(@Sendable () -> Void)
+  }
+
+  private var queue: [Work] = []
   private var head = 0
 
   package init(name: String, count: Int) {
@@ -25,9 +30,17 @@ package final class BlockingThreads: TaskExecutor, @unchecked Sendable {
   }
 
   package func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
+    self.append(.job(UnownedJob(job)))
+  }
+
+  /// Runs `body` on one of the threads some time later; for callers that are no tasks.
+  package func perform(_ body: @escaping @Sendable () -> Void) {
+    self.append(.closure(body))
+  }
+
+  private func append(_ work: Work) {
     pthread_mutex_lock(self.mutex)
-    self.queue.append(job)
+    self.queue.append(work)
     pthread_mutex_unlock(self.mutex)
     pthread_cond_signal(self.condition)
   }
@@ -44,10 +57,15 @@ package final class BlockingThreads: TaskExecutor, @unchecked Sendable {
   }
 
   private func run() -> Never {
-    while true { self.next().runSynchronously(on: self.asUnownedTaskExecutor()) }
+    while true {
+      switch self.next() {
+      case .job(let job): job.runSynchronously(on: self.asUnownedTaskExecutor())
+      case .closure(let body): body()
+      }
+    }
   }
 
-  private func next() -> UnownedJob {
+  private func next() -> Work {
     pthread_mutex_lock(self.mutex)
     defer { pthread_mutex_unlock(self.mutex) }
     while self.head == self.queue.count {
