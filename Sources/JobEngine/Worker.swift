@@ -1,83 +1,161 @@
+import Linux
+
 /// Owns the jobs of one host: starts, stops, shows them and reads their output.
+///
+/// Every job runs in its own namespaces and cgroup under a keeper, a process that outlives the
+/// worker: a worker that is opened on the same state directory later adopts what still runs.
+///
+/// ```swift
+/// let worker = try await Worker.open(WorkerConfiguration(stateDirectory: "/var/lib/worker"))
+/// var spec = JobSpec(command: ["sh", "-c", "echo hello; exit 7"])
+/// spec.limits.memory = 64 << 20
+/// let job = try await worker.start(spec, owner: "alice")
+/// for try await event in try worker.output(of: job.id) {
+///   switch event {
+///   case .chunk(let chunk): print(chunk.stream, chunk.bytes.count, "bytes")
+///   case .end(let end): print("all", end.stdoutBytes, "bytes of stdout seen")
+///   }
+/// }
+/// let ended = try await worker.wait(job.id)
+/// print(ended.verdict?.message ?? "")  // exited with code 7
+/// try await worker.remove(job.id)
+/// await worker.close()
+/// ```
 public final class Worker: Sendable {
+  /// For all that blocks; shared by all workers of a process, as the runtime keeps executors for ever.
+  static let threads = BlockingThreads(name: "engine", count: 4)
+
+  let configuration: WorkerConfiguration
+  let layout: CgroupLayout
+  let state: StateDirectory
+  let events: EventThread
+  let registry: Watched<Registry>
+  let foundProblems = Lock<[String]>([])
+
+  init(
+    _ configuration: WorkerConfiguration, layout: CgroupLayout, state: StateDirectory,
+    events: EventThread
+  ) {
+    self.configuration = configuration
+    self.layout = layout
+    self.state = state
+    self.events = events
+    self.registry = Watched(Registry(userIDs: configuration.userIDs))
+  }
+
   /// Opens a state directory: finished jobs are listed, running ones adopted. Only one worker at a
   /// time may have it open.
-  public static func open(_ configuration: WorkerConfiguration) async throws(WorkerError) -> Worker
-  {
-    throw WorkerError(.internal, "not built yet")
+  public static func open(_ configuration: WorkerConfiguration) async throws(WorkerError) -> Worker {
+    let (layout, state) = try await self.threads.run { () throws(WorkerError) in
+      let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
+      return (try self.layout(configuration), state)
+    }
+    let events: EventThread
+    do throws(SystemError) { events = try await EventThread.start() } catch {
+      throw WorkerError(.internal, "cannot start the engine's event thread: \(error)")
+    }
+    let worker = Worker(configuration, layout: layout, state: state, events: events)
+    do throws(WorkerError) {
+      try await worker.adopt()
+    } catch {
+      await events.stop()
+      throw error
+    }
+    return worker
   }
 
-  /// Starts a job and answers once its program has been executed, or throws with the step that failed.
-  public func start(
-    _ spec: JobSpec, owner: String, requestID: String? = nil
-  ) async throws(WorkerError) -> JobStatus {
-    throw WorkerError(.internal, "not built yet")
-  }
+  /// `v2`, `v1` or `hybrid` (cgroup2 without controllers beside v1).
+  public var cgroupVersion: String { self.layout.version }
 
-  /// Signals a job, kills what is left after `grace`, and answers when it is gone.
-  public func stop(
-    _ id: JobID, signal: Int32 = 15, grace: Duration = .seconds(10), by identity: String
-  ) async throws(WorkerError) -> JobStatus {
-    throw WorkerError(.internal, "not built yet")
-  }
+  /// What was found in the state directory and could not be read; it was left as it is.
+  public var problems: [String] { self.foundProblems.withLock { $0 } }
 
-  /// Signals a job's process group.
-  public func signal(_ id: JobID, _ signal: Int32) async throws(WorkerError) {}
+  /// Checks that jobs can be started at all and makes the cgroups ready; throws with what is missing.
+  public func prepare() async throws(WorkerError) {
+    try self.checkPrivileges()
+    let layout = self.layout
+    try await Self.threads.run { () throws(WorkerError) in try CgroupRoot.prepare(layout) }
+  }
 
   /// What is known of a job now.
   public func status(_ id: JobID) async throws(WorkerError) -> JobStatus {
-    throw WorkerError(.internal, "not built yet")
+    let job = try self.job(id)
+    guard !job.state.value.isOver else { return job.status() }
+    return await Self.threads.run { self.liveStatus(of: job) }
   }
 
   /// Every job, oldest first.
-  public func jobs() -> [JobSummary] { [] }
-
-  /// A job's output from the first byte, or behind `cursor`; with `follow`, until it has finished.
-  public func output(
-    of id: JobID, from cursor: Cursor? = nil, follow: Bool = true
-  ) throws(WorkerError) -> JobOutput {
-    throw WorkerError(.internal, "not built yet")
+  public func jobs() -> [JobSummary] {
+    let jobs = self.registry.value.jobs.values
+    return jobs.map(\.summary).sorted { ($0.createTime, $0.id) < ($1.createTime, $1.id) }
   }
 
   /// Answers when the job has finished.
   public func wait(_ id: JobID) async throws(WorkerError) -> JobStatus {
-    throw WorkerError(.internal, "not built yet")
+    let job = try self.job(id)
+    try await job.waitUntilOver()
+    return job.status()
   }
 
   /// Forgets a finished job and frees its disk.
-  public func remove(_ id: JobID) async throws(WorkerError) {}
-
-  /// Lets go of everything; the jobs keep running.
-  public func close() async {}
-}
-
-/// A job's output as an asynchronous sequence; each iteration reads for itself.
-public struct JobOutput: AsyncSequence, Sendable {
-  public typealias Element = OutputEvent
-  /// Reads one event at a time.
-  public struct AsyncIterator: AsyncIteratorProtocol {
-    /// The next event; nil after the end. Throws `WorkerError`, or CancellationError.
-    public mutating func next() async throws -> OutputEvent? { nil }
+  public func remove(_ id: JobID) async throws(WorkerError) {
+    let job = try self.job(id)
+    switch job.state.change({ $0.remove() }) {
+    case .refuse:
+      throw WorkerError(.failedPrecondition, "job \(id) is not finished: stop it first")
+    case .isRemoved:
+      throw self.noSuchJob(id)
+    case .remove:
+      self.registry.change { $0.drop(job) }
+      let state = self.state
+      do throws(SystemError) {
+        try await Self.threads.run { () throws(SystemError) in try state.remove(id) }
+      } catch {
+        throw WorkerError(.internal, "job \(id) is forgotten, but not all its files: \(error)")
+      }
+    }
   }
-  /// Starts a reading.
-  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator() }
+
+  /// Lets go of everything; the jobs keep running. Whoever waits gets `unavailable`.
+  public func close() async {
+    self.registry.change { $0.close() }
+    // A start is followed to its end, so that its keeper has somebody to answer to.
+    await self.registry.wait { $0.starting == 0 }
+    for job in self.registry.value.jobs.values {
+      job.state.change { $0.close() }
+    }
+    await self.events.stop()
+    self.state.unlock()
+  }
 }
 
-/// Where a worker keeps and finds things.
-public struct WorkerConfiguration: Sendable {
-  /// The state directory; made (0700) when missing.
-  public var stateDirectory: String
-  /// The cgroup below which jobs get theirs: a mounted cgroup2 folder, or nil to find it.
-  public var cgroupRoot: String?
-  /// Paths a job must not see, besides the state directory: certificates.
-  public var hiddenPaths: [String] = []
-  /// The program that holds the roles keeper and PID 1.
-  public var program: String = "/proc/self/exe"
-  /// User ids given to jobs without a user of their own, see systemd's DynamicUser.
-  public var userIDs: ClosedRange<UInt32> = 61184...65519
+extension Worker {
+  func job(_ id: JobID) throws(WorkerError) -> Job {
+    let registry = self.registry.value
+    if registry.isClosed { throw .closing }
+    guard let job = registry.jobs[id] else { throw self.noSuchJob(id) }
+    return job
+  }
 
-  /// A worker that keeps its state in `stateDirectory`.
-  public init(stateDirectory: String) {
-    self.stateDirectory = stateDirectory
+  func noSuchJob(_ id: JobID) -> WorkerError { WorkerError(.notFound, "no such job '\(id)'") }
+
+  func checkPrivileges() throws(WorkerError) {
+    let uid = CurrentProcess.effectiveUID
+    guard uid != 0 else { return }
+    throw WorkerError(
+      .failedPrecondition,
+      "jobs need root, and this worker runs as uid \(uid): missing are namespaces and mounts "
+        + "(CAP_SYS_ADMIN), change of user (CAP_SETUID, CAP_SETGID), the cgroup tree "
+        + "(CAP_DAC_OVERRIDE) and signals to jobs (CAP_KILL); start it as root")
+  }
+
+  private static func layout(
+    _ configuration: WorkerConfiguration
+  ) throws(WorkerError) -> CgroupLayout {
+    do throws(SystemError) {
+      return try CgroupLayout.detect(root: configuration.cgroupRoot)
+    } catch {
+      throw WorkerError(.failedPrecondition, "cannot find out about cgroups: \(error)")
+    }
   }
 }

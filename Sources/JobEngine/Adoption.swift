@@ -1,0 +1,183 @@
+import Glibc
+import JobStore
+import Linux
+
+/// What became of a job while no worker was there to see it.
+enum Found: Sendable {
+  case finished(JobRecord, ExitRecord)
+  /// Its keeper lives.
+  case alive(JobRecord, StartRecord, KeeperProcess)
+  /// A keeper holds the lock and has not said yet who it is: it is still starting the job.
+  case beginning(JobRecord)
+  /// The keeper is gone without a record; the job had been started.
+  case lost(JobRecord, StartRecord)
+  /// Nobody was ever told of it.
+  case neverStarted
+}
+
+/// Looks at one job's folder. Blocks; never changes anything.
+struct Adoption {
+  let state: StateDirectory
+  let bootID: String
+
+  func examine(_ id: JobID) throws(StoreError) -> Found {
+    guard let record = try self.record(id) else { return .neverStarted }
+    // The keeper may end between two looks, hence again; it can do so only once.
+    for _ in 0..<2 {
+      if let exit = try self.state.exitRecord(of: id) { return .finished(record, exit) }
+      guard try self.isLocked(id) else { continue }
+      guard let start = try self.startRecord(id) else { return .beginning(record) }
+      if let keeper = self.keeper(start) { return .alive(record, start, keeper) }
+    }
+    if let exit = try self.state.exitRecord(of: id) { return .finished(record, exit) }
+    guard let start = try self.startRecord(id) else { return .neverStarted }
+    return .lost(record, start)
+  }
+
+  /// Why a lost job is lost.
+  func reason(_ start: StartRecord) -> String {
+    start.bootID == self.bootID
+      ? "its keeper was killed while no worker watched" : "the host was restarted"
+  }
+
+  private func record(_ id: JobID) throws(StoreError) -> JobRecord? {
+    do throws(StoreError) {
+      return try JobRecord(try self.state.read(JobDirectory.spec, of: id))
+    } catch {
+      if case .system(let cause) = error, cause.errno == ENOENT { return nil }
+      throw error
+    }
+  }
+
+  func startRecord(_ id: JobID) throws(StoreError) -> StartRecord? {
+    do throws(StoreError) {
+      return try StartRecord(try self.state.read(JobDirectory.started, of: id))
+    } catch {
+      if case .system(let cause) = error, cause.errno == ENOENT { return nil }
+      throw error
+    }
+  }
+
+  private func isLocked(_ id: JobID) throws(StoreError) -> Bool {
+    try StoreError.wrap { () throws(SystemError) in
+      let folder = try self.state.open(id)
+      // Closed at once, and the lock with it.
+      return try !File.tryLock(try File.open(JobDirectory.lock, in: folder, O_RDWR))
+    }
+  }
+
+  /// The keeper, if the process with its number is still the one that wrote the record.
+  private func keeper(_ start: StartRecord) -> KeeperProcess? {
+    guard start.bootID == self.bootID,
+      let process = try? PIDFD(process: start.keeper.pid),
+      // After the pidfd was opened: now the number cannot change its meaning any more.
+      (try? ProcessIdentity(of: start.keeper.pid)) == start.keeper
+    else { return nil }
+    return KeeperProcess(process)
+  }
+}
+
+extension Worker {
+  /// Takes in every job of the state directory.
+  func adopt() async throws(WorkerError) {
+    let state = self.state
+    let found: [(JobID, Result<Found, StoreError>)]
+    do throws(SystemError) {
+      found = try await Self.threads.run { () throws(SystemError) in
+        let adoption = Adoption(state: state, bootID: try ProcessIdentity.bootID())
+        return try state.scan().map { id in
+          do throws(StoreError) { return (id, .success(try adoption.examine(id))) } catch {
+            return (id, .failure(error))
+          }
+        }
+      }
+    } catch {
+      throw WorkerError(
+        .failedPrecondition, "cannot read the state directory '\(state.path)': \(error)")
+    }
+    for (id, result) in found {
+      switch result {
+      case .success(let found): await self.take(id, found)
+      case .failure(let error):
+        self.foundProblems.withLock { $0.append("\(state.path(id)): \(error)") }
+      }
+    }
+  }
+
+  private func take(_ id: JobID, _ found: Found) async {
+    switch found {
+    case .finished(let record, let exit):
+      self.insert(id, record, exit: exit)
+    case .alive(let record, let start, let keeper):
+      let job = await self.insert(id, record, start: start)
+      self.watch(keeper, of: job)
+    case .beginning(let record):
+      let job = await self.insert(id, record, start: nil)
+      self.watchLock(of: job)
+    case .lost(let record, let start):
+      let state = self.state
+      let exit = await Self.threads.run {
+        let bootID = (try? ProcessIdentity.bootID()) ?? ""
+        let why = Adoption(state: state, bootID: bootID).reason(start)
+        return Remains.settle(id, start: start, why: why, in: state)
+      }
+      self.insert(id, record, exit: exit)
+    case .neverStarted:
+      let state = self.state
+      await Self.threads.run { Remains.discard(id, in: state) }
+    }
+  }
+
+  private func insert(_ id: JobID, _ record: JobRecord, exit: ExitRecord) {
+    var lifecycle = JobLifecycle()
+    lifecycle.applied = record.applied
+    lifecycle.start = try? Adoption(state: self.state, bootID: "").startRecord(id)
+    _ = lifecycle.finish(exit)
+    let job = Job(id: id, record: record, lifecycle: lifecycle)
+    self.registry.change { $0.insert(job, isOver: true) }
+  }
+
+  private func insert(_ id: JobID, _ record: JobRecord, start: StartRecord?) async -> Job {
+    var lifecycle = JobLifecycle()
+    lifecycle.applied = record.applied
+    lifecycle.start = start
+    lifecycle.started()
+    if let plan = try? LaunchPlan(self.state.read(JobDirectory.launch, of: id)) {
+      lifecycle.usageFiles = plan.evidence + Usage.currentFiles(of: Cgroup(plan))
+    }
+    let job = Job(id: id, record: record, lifecycle: lifecycle)
+    self.registry.change { $0.insert(job, isOver: false) }
+    return job
+  }
+
+  /// Waits for the end of a keeper that was still starting its job when the last worker died: it has
+  /// no number yet, but a lock. So rare that a thread of its own is the simplest that is right.
+  private func watchLock(of job: Job) {
+    let state = self.state
+    Threads.start(name: "engine-lock") {
+      _ = try? state.waitForLock(of: job.id)  // no such file: the job is gone with its folder
+      let adoption = Adoption(state: state, bootID: "")
+      let start = try? adoption.startRecord(job.id)
+      job.state.change { $0.start = start }
+      if start == nil, (try? state.exitRecord(of: job.id)) == nil {
+        Remains.discard(job.id, in: state)
+        self.registry.change { $0.drop(job) }
+        job.state.change {
+          $0.startFailed(WorkerError(.startFailed, "the start failed while no worker watched"))
+        }
+      } else {
+        self.keeperEnded(job)
+      }
+    }
+  }
+}
+
+extension Remains {
+  /// Clears a start that was cut short.
+  static func discard(_ id: JobID, in state: StateDirectory) {
+    if let plan = try? LaunchPlan(state.read(JobDirectory.launch, of: id)) {
+      self.clear(Cgroup(plan), initProcess: nil)
+    }
+    state.discard(id)
+  }
+}

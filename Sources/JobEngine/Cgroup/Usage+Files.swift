@@ -1,0 +1,76 @@
+import JobStore
+import Linux
+
+/// Use of resources from the kernel's files.
+extension Usage {
+  /// Takes files by the names of `CgroupPlan`; what is not there counts as nothing used.
+  init(_ files: [ExitRecord.Evidence]) {
+    self.init()
+    let contents = Dictionary(files.map { ($0.name, $0.content) }, uniquingKeysWith: { $1 })
+    self.takeCPU(contents)
+    self.takeIO(contents)
+    self.memoryPeakBytes =
+      Self.number(contents["memory.peak"]) ?? Self.number(contents["v1/memory.max_usage_in_bytes"])
+      ?? 0
+    self.memoryBytes =
+      Self.number(contents["memory.current"]) ?? Self.number(contents["v1/memory.usage_in_bytes"])
+      ?? 0
+    self.memoryPeakBytes = max(self.memoryPeakBytes, self.memoryBytes)
+    self.pids =
+      Self.number(contents["pids.current"]) ?? Self.number(contents["v1/pids.current"]) ?? 0
+  }
+
+  private mutating func takeCPU(_ contents: [String: String]) {
+    if let stat = contents["cpu.stat"] {
+      self.cpuTime = .microseconds(KernelFile.value(of: "usage_usec", in: stat) ?? 0)
+      self.cpuThrottledTime = .microseconds(KernelFile.value(of: "throttled_usec", in: stat) ?? 0)
+    } else if let nanoseconds = Self.number(contents["v1/cpuacct.usage"]) {
+      self.cpuTime = .nanoseconds(nanoseconds)
+    }
+    if let stat = contents["v1/cpu.stat"] {
+      self.cpuThrottledTime = .nanoseconds(KernelFile.value(of: "throttled_time", in: stat) ?? 0)
+    }
+  }
+
+  private mutating func takeIO(_ contents: [String: String]) {
+    if let stat = contents["io.stat"] {
+      // A line is `MAJ:MIN rbytes=N wbytes=N rios=N …`.
+      for word in stat.split(whereSeparator: \.isWhitespace) {
+        if word.hasPrefix("rbytes=") { self.ioReadBytes += Int64(word.dropFirst(7)) ?? 0 }
+        if word.hasPrefix("wbytes=") { self.ioWriteBytes += Int64(word.dropFirst(7)) ?? 0 }
+      }
+    } else if let bytes = contents["v1/blkio.throttle.io_service_bytes"] {
+      // A line is `MAJ:MIN Read N`.
+      for line in bytes.split(separator: "\n") {
+        let words = line.split(separator: " ")
+        guard words.count == 3, let count = Int64(words[2]) else { continue }
+        if words[1] == "Read" { self.ioReadBytes += count }
+        if words[1] == "Write" { self.ioWriteBytes += count }
+      }
+    }
+  }
+
+  private static func number(_ text: String?) -> Int64? {
+    text.flatMap { Int64($0.prefix { !$0.isWhitespace }) }
+  }
+}
+
+/// Reads the kernel's small files.
+enum KernelFile {
+  /// The number behind `key` in a file of `key number` lines.
+  static func value(of key: String, in text: String) -> Int64? {
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      if words.count == 2, words[0] == key { return Int64(words[1]) }
+    }
+    return nil
+  }
+
+  /// The content of each file that is there.
+  static func contents(of files: [ExitRecord.Evidence]) -> [ExitRecord.Evidence] {
+    files.compactMap { file in
+      // Gone: the job has just ended, and its record will tell.
+      (try? File.readText(file.content)).map { .init(name: file.name, content: $0) }
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import JobStore
+import Linux
+
+/// One job: what never changes of it, and where it is in its life.
+final class Job: Sendable {
+  let id: JobID
+  let record: JobRecord
+  let state: Watched<JobLifecycle>
+
+  init(id: JobID, record: JobRecord, lifecycle: JobLifecycle = JobLifecycle()) {
+    self.id = id
+    self.record = record
+    self.state = Watched(lifecycle)
+  }
+
+  var summary: JobSummary {
+    JobSummary(
+      id: self.id, name: self.record.spec.name, owner: self.record.owner,
+      state: self.state.value.state, createTime: self.record.createTime,
+      labels: self.record.spec.labels)
+  }
+
+  func outputChanged() {
+    self.state.change { $0.outputChanged() }
+  }
+
+  /// Everything known without asking the kernel: use and output of a living job are still missing.
+  func status() -> JobStatus {
+    let lifecycle = self.state.value
+    var status = JobStatus(
+      id: self.id, spec: self.record.spec, owner: self.record.owner, state: lifecycle.state,
+      createTime: self.record.createTime, uid: self.record.uid, gid: self.record.gid)
+    status.applied = lifecycle.applied
+    status.startTime = lifecycle.start?.time
+    guard let record = lifecycle.record else {
+      status.pid = lifecycle.start?.initProcess.pid
+      return status
+    }
+    status.endTime = record.time
+    status.verdict = Verdict(record, spec: self.record.spec)
+    status.usage = Usage(record.evidence)
+    // What was in use when the last process went means nothing now.
+    status.usage.memoryBytes = 0
+    status.usage.pids = 0
+    status.outputBytes = Int64(clamping: record.stdoutBytes + record.stderrBytes)
+    return status
+  }
+
+  /// Returns once the job is over; throws when the worker closes or the caller is cancelled first.
+  func waitUntilOver() async throws(WorkerError) {
+    await self.state.wait { $0.isOver || $0.isClosed }
+    try self.checkStillWaiting { $0.isOver }
+  }
+
+  /// Returns once the job is past its start.
+  func waitUntilStarted() async throws(WorkerError) {
+    await self.state.wait { $0.phase != .starting || $0.isClosed }
+    try self.checkStillWaiting { $0.phase != .starting }
+  }
+
+  private func checkStillWaiting(_ done: (JobLifecycle) -> Bool) throws(WorkerError) {
+    let lifecycle = self.state.value
+    if done(lifecycle) { return }
+    if lifecycle.isClosed { throw .closing }
+    throw WorkerError(.unavailable, "the caller stopped waiting for job \(self.id)")
+  }
+}
+
+extension WorkerError {
+  static let closing = WorkerError(.unavailable, "this worker is closing: try again")
+}

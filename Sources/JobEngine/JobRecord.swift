@@ -1,0 +1,123 @@
+import JobStore
+
+/// The file `spec` of a job: what was asked, by whom, and what was settled before the start.
+struct JobRecord: Hashable, Sendable {
+  var spec: JobSpec
+  var owner: String
+  /// Nanoseconds since 1970.
+  var createTime: Int64
+  var requestID: String?
+  var uid: UInt32
+  var gid: UInt32
+  /// Read back from the kernel before the start, by the limit's name.
+  var applied: [String: AppliedLimit] = [:]
+}
+
+extension JobRecord {
+  func encoded() -> [UInt8] {
+    var fields = Fields()
+    fields.append("owner", self.owner)
+    fields.append("created", self.createTime)
+    fields.append("request", self.requestID)
+    fields.append("uid", self.uid)
+    fields.append("gid", self.gid)
+    self.spec.append(to: &fields)
+    for (name, limit) in self.applied.sorted(by: { $0.key < $1.key }) {
+      fields.append("applied", name)
+      fields.append("applied.file", limit.file)
+      fields.append("applied.value", limit.value)
+    }
+    return fields.encoded(kind: "spec")
+  }
+
+  init(_ bytes: [UInt8]) throws(StoreError) {
+    let fields = try Fields(bytes, kind: "spec")
+    self.spec = try JobSpec(fields)
+    self.owner = fields["owner"] ?? ""
+    self.createTime = try fields.required("created")
+    self.requestID = fields["request"]
+    self.uid = try fields.required("uid")
+    self.gid = try fields.required("gid")
+    let applied = zip(fields.all("applied.file"), fields.all("applied.value"))
+    for (name, (file, value)) in zip(fields.all("applied"), applied) {
+      self.applied[name] = AppliedLimit(file: file, value: value)
+    }
+  }
+}
+
+extension JobSpec {
+  fileprivate func append(to fields: inout Fields) {
+    fields.append("command", all: self.command)
+    fields.append("name", self.name)
+    for (key, value) in self.labels.sorted(by: { $0.key < $1.key }) {
+      fields.append("label", key)
+      fields.append("label.value", value)
+    }
+    for (key, value) in self.environment.sorted(by: { $0.key < $1.key }) {
+      fields.append("environment", key)
+      fields.append("environment.value", value)
+    }
+    fields.append("workdir", self.workingDirectory)
+    switch self.user {
+    case .own: break
+    case .named(let name): fields.append("user.name", name)
+    case .ids(let uid, let gid):
+      fields.append("user.uid", uid)
+      fields.append("user.gid", gid)
+    }
+    fields.append("timeout", self.timeout?.nanoseconds)
+    fields.append("network", self.network == .host ? "host" : "none")
+    self.limits.append(to: &fields)
+  }
+
+  fileprivate init(_ fields: Fields) throws(StoreError) {
+    self.init(command: fields.all("command"))
+    guard !self.command.isEmpty else { throw .malformed("spec: no command") }
+    self.name = fields["name"]
+    for (key, value) in zip(fields.all("label"), fields.all("label.value")) {
+      self.labels[key] = value
+    }
+    for (key, value) in zip(fields.all("environment"), fields.all("environment.value")) {
+      self.environment[key] = value
+    }
+    self.workingDirectory = fields["workdir"]
+    if let name = fields["user.name"] {
+      self.user = .named(name)
+    } else if let uid: UInt32 = fields.number("user.uid") {
+      self.user = .ids(uid: uid, gid: fields.number("user.gid"))
+    }
+    self.timeout = (fields.number("timeout") as Int64?).map { .nanoseconds($0) }
+    self.network = fields["network"] == "host" ? .host : .none
+    self.limits = Limits(fields)
+  }
+}
+
+extension Limits {
+  /// The whole-number limits by their key on disk.
+  private static let numbers: [(String, any WritableKeyPath<Limits, Int64?> & Sendable)] = [
+    ("limit.memory", \.memory), ("limit.memory-swap", \.memorySwap), ("limit.io-read", \.ioRead),
+    ("limit.io-write", \.ioWrite), ("limit.io-read-ops", \.ioReadOps),
+    ("limit.io-write-ops", \.ioWriteOps), ("limit.pids", \.pids),
+  ]
+
+  fileprivate func append(to fields: inout Fields) {
+    fields.append("limit.cpu", self.cpu)
+    for (key, path) in Self.numbers { fields.append(key, self[keyPath: path]) }
+  }
+
+  fileprivate init(_ fields: Fields) {
+    self.init()
+    self.cpu = fields["limit.cpu"].flatMap { Double($0) }
+    for (key, path) in Self.numbers { self[keyPath: path] = fields.number(key) }
+  }
+}
+
+extension Duration {
+  /// Whole nanoseconds; what does not fit becomes the largest that does.
+  var nanoseconds: Int64 {
+    let (seconds, attoseconds) = self.components
+    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, carry) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
+    return overflow || carry ? (seconds < 0 ? .min : .max) : sum
+  }
+}

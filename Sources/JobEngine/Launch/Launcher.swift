@@ -1,0 +1,201 @@
+import Glibc
+import JobStore
+import Linux
+
+/// A keeper as the engine holds it.
+final class KeeperProcess: Waitable {
+  let process: PIDFD
+
+  init(_ process: consuming PIDFD) {
+    self.process = process
+  }
+
+  var descriptor: CInt { self.process.descriptor.rawValue }
+
+  /// Takes the status of a keeper that has ended. One that an earlier worker started is no child of
+  /// ours (ECHILD), and is reaped by others.
+  func reap() {
+    _ = try? self.process.reap(waiting: false)
+  }
+}
+
+/// A start under way: the keeper was executed and will say how it went.
+final class Launch: Waitable {
+  let keeper: KeeperProcess
+  let cgroup: Cgroup
+  private let answer: OwnedDescriptor
+
+  init(keeper: KeeperProcess, cgroup: Cgroup, answer: consuming OwnedDescriptor) {
+    self.keeper = keeper
+    self.cgroup = cgroup
+    self.answer = answer
+  }
+
+  var descriptor: CInt { self.answer.rawValue }
+
+  /// The keeper's one message; nil when it ended without any. To be called once it is ready.
+  func message() -> InitMessage? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    // One message is one write of less than PIPE_BUF bytes, so one read has it whole.
+    guard
+      case .bytes(let count)? = try? File.read(
+        self.answer, into: &buffer, at: 0, count: buffer.count)
+    else { return nil }
+    buffer.removeLast(buffer.count - count)
+    return InitMessage.take(from: &buffer)
+  }
+}
+
+/// Turns a job into a folder, a cgroup and a running keeper. All of it blocks.
+struct Launcher: Sendable {
+  let state: StateDirectory
+  let layout: CgroupLayout
+  let hidden: [String]
+
+  /// Does all that comes before the keeper's own work; leaves nothing behind when it fails.
+  func launch(_ job: Job, as user: ResolvedUser) throws(WorkerError) -> Launch {
+    try CgroupRoot.prepare(self.layout)
+    let disks = try self.disks(job.record.spec)
+    let plan = try CgroupPlan(
+      id: job.id, limits: job.record.spec.limits, disks: disks, layout: self.layout)
+    do throws(WorkerError) {
+      let (cgroup, applied) = try Cgroup.make(plan)
+      job.state.change { lifecycle in
+        lifecycle.applied = applied
+        lifecycle.usageFiles = plan.evidence + Usage.currentFiles(of: cgroup)
+      }
+      do throws(SystemError) {
+        return try self.launch(job, as: user, plan, cgroup, applied)
+      } catch {
+        cgroup.remove()
+        throw WorkerError(.internal, "cannot start the keeper of job \(job.id): \(error)")
+      }
+    } catch {
+      self.state.discard(job.id)
+      throw error
+    }
+  }
+
+  private func launch(
+    _ job: Job, as user: ResolvedUser, _ cgroups: CgroupPlan, _ cgroup: Cgroup,
+    _ applied: [String: AppliedLimit]
+  ) throws(SystemError) -> Launch {
+    let folder = try self.state.make(job.id)
+    // Before anything can be seen: who finds the folder and the lock free finds a dead job.
+    let lock = try File.open(JobDirectory.lock, in: folder, O_RDWR | O_CREAT | O_EXCL)
+    _ = try File.tryLock(lock)
+    try File.makeFIFO(JobDirectory.control, in: folder)
+    try JobFolders.make(in: folder, for: user)
+    var record = job.record
+    record.applied = applied
+    try File.replace(JobDirectory.spec, in: folder, with: record.encoded(), durable: false)
+    let plan = self.plan(job, user, cgroups)
+    try File.replace(JobDirectory.launch, in: folder, with: plan.encoded(), durable: false)
+    let launch = try self.spawn(folder, lock, cgroup)
+    // While the keeper sets up, what was asked goes to disk: it is there before anyone is told. The
+    // keeper's plan means nothing after a power loss.
+    do throws(SystemError) {
+      try File.sync(try File.open(JobDirectory.spec, in: folder, O_RDONLY))
+      try self.state.syncJobs(folder)
+    } catch {
+      // The keeper runs already: it is told to end, and its folder goes when it has.
+      try? launch.keeper.process.signal(SIGKILL)
+      _ = try? launch.keeper.process.reap(waiting: true)
+      cgroup.kill()
+      throw error
+    }
+    return launch
+  }
+
+  private func plan(_ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan) -> LaunchPlan {
+    let spec = job.record.spec
+    var plan = LaunchPlan(
+      jobID: job.id.description, command: spec.command,
+      environment: JobEnvironment.make(id: job.id, user: user, asked: spec.environment),
+      workdir: spec.workingDirectory ?? JobFolders.work, hostname: "job-\(job.id)",
+      user: Spawn.User(uid: user.uid, gid: user.gid, groups: user.groups),
+      capabilities: user.capabilities)
+    plan.resourceLimits = Self.resourceLimits()
+    plan.ownNetwork = spec.network == .none
+    plan.mounts = MountPlan.steps(
+      jobFolder: self.state.path(job.id), stateDirectory: self.state.path, hidden: self.hidden,
+      memory: spec.limits.memory)
+    plan.cgroup2 = cgroups.unified
+    plan.cgroupsV1 = cgroups.legacy
+    plan.evidence = cgroups.evidence
+    plan.timeout = spec.timeout.map { UInt64($0.nanoseconds) }
+    return plan
+  }
+
+  private func spawn(
+    _ folder: borrowing OwnedDescriptor, _ lock: borrowing OwnedDescriptor, _ cgroup: Cgroup
+  ) throws(SystemError) -> Launch {
+    let answer = try Pipe()
+    let null = try File.open("/dev/null", O_RDWR)
+    var spawn = Spawn(
+      .descriptor(self.state.program), arguments: ["worker", "init", "keeper"],
+      descriptors: [
+        null.rawValue, null.rawValue, null.rawValue, folder.rawValue, lock.rawValue,
+        answer.writeEnd.rawValue,
+      ])
+    spawn.newSession = true
+    switch try spawn.start() {
+    case .started(_, let process):
+      return Launch(
+        keeper: KeeperProcess(process), cgroup: cgroup, answer: answer.takeReadEnd())
+    case .failed(_, let errno):
+      throw SystemError(call: "exec(worker init)", errno: errno)
+    }
+  }
+
+  /// What the worker itself was given must not decide what a job gets; limits are only ever lowered,
+  /// as raising them needs CAP_SYS_RESOURCE.
+  private static func resourceLimits() -> [Spawn.ResourceLimit] {
+    let files = CurrentProcess.resourceLimit(7)  // RLIMIT_NOFILE
+    let core = CurrentProcess.resourceLimit(4)  // RLIMIT_CORE
+    let hard = min(files.hard, 524_288)
+    return [
+      Spawn.ResourceLimit(resource: 7, soft: min(1024, hard), hard: hard),
+      Spawn.ResourceLimit(resource: 4, soft: 0, hard: core.hard),
+    ]
+  }
+
+  /// The disks that IO limits are set on: those behind all that the job may write.
+  private func disks(_ spec: JobSpec) throws(WorkerError) -> [BlockDevice] {
+    guard spec.limits.limitsIO else { return [] }
+    var paths = [self.state.jobsPath]
+    // Users of the host own files on it; a user of the job's own owns nothing.
+    if spec.user != .own { paths.append("/") }
+    var disks: [BlockDevice] = []
+    for path in paths {
+      do throws(BlockDeviceError) {
+        let disk = try BlockDevice.disk(under: path)
+        if !disks.contains(disk) { disks.append(disk) }
+      } catch {
+        throw WorkerError(
+          .failedPrecondition,
+          "cannot limit IO: \(error.reason): move the state directory to a disk, or start the job "
+            + "without IO limits")
+      }
+    }
+    return disks
+  }
+}
+
+extension Usage {
+  /// The files that tell of now, in a cgroup whose layout is not known any more.
+  static func currentFiles(of cgroup: Cgroup) -> [ExitRecord.Evidence] {
+    var files: [ExitRecord.Evidence] = []
+    for controller in Controllers.all {
+      for file in controller.current(.v2) {
+        if let folder = cgroup.unified {
+          files.append(.init(name: file, content: "\(folder)/\(file)"))
+        }
+      }
+      for file in controller.current(.v1) {
+        files += cgroup.legacy.map { .init(name: "v1/\(file)", content: "\($0)/\(file)") }
+      }
+    }
+    return files.filter { File.exists(path: $0.content) }
+  }
+}

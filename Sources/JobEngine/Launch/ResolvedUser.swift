@@ -1,0 +1,66 @@
+import Linux
+
+/// Whom a job runs as, in numbers, and what that user calls home.
+struct ResolvedUser: Hashable, Sendable {
+  var uid: UInt32
+  var gid: UInt32
+  var groups: [UInt32] = []
+  var name: String
+  var home: String
+
+  /// An unprivileged user of the job's own, who is in no database and owns nothing but the job's
+  /// working folder.
+  static func own(_ uid: UInt32) -> ResolvedUser {
+    ResolvedUser(uid: uid, gid: uid, name: "job", home: JobFolders.work)
+  }
+
+  /// A user of the host; nil for `.own`.
+  static func resolve(
+    _ user: JobSpec.User, in database: UserDatabase
+  ) throws(WorkerError) -> ResolvedUser? {
+    switch user {
+    case .own: return nil
+    case .named(let name):
+      guard let entry = database.user(named: name) else {
+        throw .invalid("no such user '\(name)' on this host: name one of its users, or an id")
+      }
+      return ResolvedUser(entry, gid: entry.gid, groups: database.groups(of: entry))
+    case .ids(let uid, let gid):
+      // The number that setresuid(2) takes for "leave it".
+      guard uid != .max, gid != .max else { throw .invalid("\(UInt32.max) is no user or group id") }
+      guard let entry = database.user(uid: uid) else {
+        let gid = gid ?? uid
+        return ResolvedUser(uid: uid, gid: gid, groups: [gid], name: "\(uid)", home: "/")
+      }
+      if let gid { return ResolvedUser(entry, gid: gid, groups: [gid]) }
+      return ResolvedUser(entry, gid: entry.gid, groups: database.groups(of: entry))
+    }
+  }
+
+  private init(_ entry: UserDatabase.User, gid: UInt32, groups: [UInt32]) {
+    self.init(
+      uid: entry.uid, gid: gid, groups: groups, name: entry.name,
+      home: entry.home.isEmpty ? "/" : entry.home)
+  }
+
+  private init(uid: UInt32, gid: UInt32, groups: [UInt32] = [], name: String, home: String) {
+    self.uid = uid
+    self.gid = gid
+    self.groups = groups
+    self.name = name
+    self.home = home
+  }
+
+  /// capabilities(7) the job may have, as a bit set.
+  ///
+  /// Root gets what other tools give a root program that is not the host's administrator; without
+  /// CAP_MKNOD, as no job needs a device of its own making. Everybody else gets none.
+  var capabilities: UInt64 {
+    guard self.uid == 0 else { return 0 }
+    return Self.rootCapabilities.reduce(0) { $0 | 1 << $1 }
+  }
+
+  /// chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
+  /// sys_chroot, audit_write, setfcap.
+  private static let rootCapabilities: [UInt64] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31]
+}

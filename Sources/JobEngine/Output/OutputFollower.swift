@@ -1,0 +1,139 @@
+import Glibc
+import JobStore
+import Linux
+
+/// One reading of one job's output: a cursor into the journal and a buffer.
+///
+/// DESIGN: read until nothing is there; only then wait, until the job's folder has changed or the job
+/// is over; then read again. What the job's state was is looked up before each read, so that "over,
+/// and nothing more to read" is never concluded from a state that is newer than the read. The first
+/// wait is preceded by setting the watch and one more read, so that no change falls between.
+final class OutputFollower {
+  private let source: JobOutput
+  private var journal: OutputJournal?
+  private var isWatching = false
+  private var isDone = false
+
+  init(_ source: JobOutput) {
+    self.source = source
+  }
+
+  deinit {
+    if self.isWatching { self.source.worker.events.unfollow(self.source.job) }
+  }
+
+  private var job: Job { self.source.job }
+
+  func next() async throws -> OutputEvent? {
+    guard !self.isDone else { return nil }
+    do {
+      let event = try await self.read()
+      if case .end = event { self.isDone = true }
+      return event
+    } catch {
+      self.isDone = true
+      throw error
+    }
+  }
+
+  private func read() async throws -> OutputEvent {
+    while true {
+      try Task.checkCancellation()
+      let before = self.job.state.value
+      if before.isClosed { throw WorkerError.closing }
+      if let chunk = try await self.chunk() { return .chunk(chunk) }
+      if let end = try self.end(before) { return .end(end) }
+      if self.isWatching {
+        await self.waitForMore(than: before)
+      } else {
+        self.isWatching = true
+        await self.source.worker.events.follow(
+          self.job, path: self.source.worker.state.path(self.job.id))
+      }
+    }
+  }
+
+  private func waitForMore(than before: JobLifecycle) async {
+    let seen = before.outputGeneration
+    await self.job.state.wait { $0.outputGeneration != seen || $0.isOver || $0.isClosed }
+  }
+
+  /// What is there now, nil when there is nothing.
+  private func chunk() async throws -> OutputChunk? {
+    do {
+      if self.journal == nil { try await self.open() }
+      guard let journal = self.journal else { return nil }
+      switch try journal.read(waiting: false) {
+      case .chunk(let chunk): return chunk
+      case .end: return nil
+      case .wouldBlock:
+        return try await withTaskExecutorPreference(Worker.threads) {
+          try await Self.readWaiting(journal)
+        }
+      }
+    } catch let error as StoreError {
+      throw self.translated(error)
+    }
+  }
+
+  // A function of its own, as the change of executor happens on entry to one.
+  private nonisolated static func readWaiting(
+    _ journal: OutputJournal
+  ) async throws -> OutputChunk? {
+    guard case .chunk(let chunk) = try journal.read(waiting: true) else { return nil }
+    return chunk
+  }
+
+  /// Opens the journal; leaves it nil while the keeper has not made it.
+  private func open() async throws {
+    // Before its start a job has no journal, and may never get one.
+    if self.job.state.value.phase == .starting { return }
+    let (state, id, position) = (self.source.worker.state, self.job.id, self.source.position)
+    self.journal = try await withTaskExecutorPreference(Worker.threads) {
+      try await Self.openWaiting(id, position, in: state)
+    }
+  }
+
+  private nonisolated static func openWaiting(
+    _ id: JobID, _ position: UInt64?, in state: StateDirectory
+  ) async throws -> OutputJournal {
+    try OutputJournal(id, position: position, in: state)
+  }
+
+  /// The end of this reading, if it is reached; called when nothing was there to read.
+  private func end(_ before: JobLifecycle) throws -> OutputEnd? {
+    if case .failed(let error) = before.phase { throw error }
+    let position = self.journal?.position ?? 0
+    let cursor = Cursor(job: self.job.id, position: position)
+    if let record = before.record {
+      guard position >= record.journalEnd else {
+        throw WorkerError(
+          .dataLoss,
+          "the output of job \(self.job.id) ends at position \(position), but it was written up to "
+            + "\(record.journalEnd): its journal was damaged or cut")
+      }
+      return OutputEnd(
+        complete: true, stdoutBytes: record.stdoutBytes, stderrBytes: record.stderrBytes,
+        cursor: cursor)
+    }
+    guard !self.source.follow else { return nil }
+    return OutputEnd(
+      complete: false, stdoutBytes: self.journal?.stdoutBytes ?? 0,
+      stderrBytes: self.journal?.stderrBytes ?? 0, cursor: cursor)
+  }
+
+  private func translated(_ error: StoreError) -> WorkerError {
+    let id = self.job.id
+    if self.job.state.value.isRemoved {
+      return WorkerError(.notFound, "job \(id) was removed while its output was read")
+    }
+    switch error {
+    case .damaged: return WorkerError(.dataLoss, "job \(id): \(error)")
+    case .outOfRange:
+      return WorkerError(
+        .outOfRange, "job \(id): \(error): use a cursor of this job's output, or none")
+    case .malformed, .system:
+      return WorkerError(.internal, "cannot read the output of job \(id): \(error)")
+    }
+  }
+}

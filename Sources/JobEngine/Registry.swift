@@ -1,0 +1,106 @@
+/// All jobs, and what no two of them may share.
+struct Registry: Sendable {
+  private struct Key: Hashable, Sendable {
+    var owner: String
+    var text: String
+  }
+
+  enum Reservation: Sendable {
+    /// A new job, with its name, request and user id taken.
+    case new(Job)
+    /// The job that the same request started before.
+    case existing(Job)
+  }
+
+  private(set) var jobs: [JobID: Job] = [:]
+  /// Of unfinished jobs.
+  private var names: [Key: JobID] = [:]
+  private var requests: [Key: JobID] = [:]
+  private var userIDs: [UInt32: JobID] = [:]
+  /// Starts under way: closing waits for them.
+  private(set) var starting = 0
+  private(set) var isClosed = false
+  private let range: ClosedRange<UInt32>
+
+  init(userIDs: ClosedRange<UInt32>) {
+    self.range = userIDs
+  }
+
+  /// Takes what a new job needs; `user` is nil when it gets a user id of its own.
+  mutating func reserve(
+    _ spec: JobSpec, id: JobID, owner: String, requestID: String?, time: Int64,
+    user: ResolvedUser?
+  ) throws(WorkerError) -> Reservation {
+    guard !self.isClosed else { throw .closing }
+    let request = requestID.map { Key(owner: owner, text: $0) }
+    if let request, let first = self.requests[request], let job = self.jobs[first] {
+      return .existing(job)
+    }
+    let name = spec.name.map { Key(owner: owner, text: $0) }
+    if let name, let other = self.names[name] {
+      throw WorkerError(
+        .alreadyExists,
+        "the name '\(name.text)' is taken by the unfinished job \(other): choose another, or stop it")
+    }
+    let uid: UInt32
+    if let user { uid = user.uid } else { uid = try self.freeUserID() }
+    let record = JobRecord(
+      spec: spec, owner: owner, createTime: time, requestID: requestID, uid: uid,
+      gid: user?.gid ?? uid)
+    let job = Job(id: id, record: record)
+    self.insert(job, isOver: false)
+    self.starting += 1
+    return .new(job)
+  }
+
+  /// Takes in a job of an earlier worker's.
+  mutating func insert(_ job: Job, isOver: Bool) {
+    self.jobs[job.id] = job
+    if let request = job.record.requestID {
+      self.requests[Key(owner: job.record.owner, text: request)] = job.id
+    }
+    guard !isOver else { return }
+    if let name = job.record.spec.name {
+      self.names[Key(owner: job.record.owner, text: name)] = job.id
+    }
+    if job.record.spec.user == .own { self.userIDs[job.record.uid] = job.id }
+  }
+
+  /// The start came to an end, good or bad.
+  mutating func startEnded() {
+    self.starting -= 1
+  }
+
+  /// Gives back what only living jobs hold; another may have taken it since, if it was given back
+  /// before.
+  mutating func release(_ job: Job) {
+    if let name = job.record.spec.name {
+      let key = Key(owner: job.record.owner, text: name)
+      if self.names[key] == job.id { self.names[key] = nil }
+    }
+    if self.userIDs[job.record.uid] == job.id { self.userIDs[job.record.uid] = nil }
+  }
+
+  /// Forgets the job.
+  mutating func drop(_ job: Job) {
+    self.release(job)
+    self.jobs[job.id] = nil
+    if let request = job.record.requestID {
+      let key = Key(owner: job.record.owner, text: request)
+      if self.requests[key] == job.id { self.requests[key] = nil }
+    }
+  }
+
+  mutating func close() {
+    self.isClosed = true
+  }
+
+  private func freeUserID() throws(WorkerError) -> UInt32 {
+    guard let uid = self.range.first(where: { !self.userIDs.keys.contains($0) }) else {
+      throw WorkerError(
+        .resourceExhausted,
+        "all \(self.range.count) user ids for jobs are in use: wait for a job to end, or name a user")
+    }
+    return uid
+  }
+}

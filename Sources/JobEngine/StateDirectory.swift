@@ -1,0 +1,118 @@
+import Glibc
+import JobStore
+import Linux
+
+/// The state directory: a folder a job below `jobs/`, and the lock that keeps a second worker out.
+final class StateDirectory: Sendable {
+  /// Absolute, without links.
+  let path: String
+  private let jobs: OwnedDescriptor
+  private let lock: OwnedDescriptor
+  private let programFile: OwnedDescriptor
+
+  /// Names of folders that are being deleted begin so.
+  private static let trashPrefix = ".trash-"
+
+  /// Opens the directory, makes it when missing, and locks it.
+  init(_ path: String, program: String) throws(WorkerError) {
+    do throws(SystemError) {
+      try File.makeFolders(path)
+      self.path = try File.realPath(path)
+      let folder = try File.openFolder(self.path)
+      try File.setMode(0o700, of: folder)
+      if !File.exists("jobs", in: folder) { try File.makeFolder("jobs", in: folder) }
+      self.jobs = try File.open("jobs", in: folder, O_RDONLY | O_DIRECTORY)
+      self.lock = try File.open("lock", in: folder, O_RDWR | O_CREAT)
+      self.programFile = try File.open(program, OpenFlags.path)
+    } catch {
+      throw WorkerError(
+        .failedPrecondition, "cannot use the state directory '\(path)': \(error)")
+    }
+    try self.takeLock()
+  }
+
+  var jobsPath: String { "\(self.path)/jobs" }
+
+  /// The open program that holds the roles keeper and PID 1.
+  var program: CInt { self.programFile.rawValue }
+
+  func path(_ id: JobID) -> String { "\(self.jobsPath)/\(id)" }
+
+  /// Lets the next worker in while this object may still be held by a reader of output.
+  func unlock() {
+    try? File.unlock(self.lock)  // cannot fail for a good descriptor
+  }
+
+  private func takeLock() throws(WorkerError) {
+    let isTaken: Bool
+    var holder = ""
+    do throws(SystemError) {
+      isTaken = try !File.tryLock(self.lock)
+      if isTaken {
+        holder = String(decoding: try File.readAll(self.lock), as: UTF8.self)
+      } else {
+        try File.truncate(self.lock, to: 0)
+        try File.writeAll(Array("\(CurrentProcess.pid)".utf8), to: self.lock)
+      }
+    } catch {
+      throw WorkerError(.failedPrecondition, "cannot lock '\(self.path)': \(error)")
+    }
+    guard isTaken else { return }
+    throw WorkerError(
+      .failedPrecondition,
+      "state directory '\(self.path)' is in use by another worker (pid \(holder)): stop it, or "
+        + "choose another directory")
+  }
+}
+
+// One job's folder.
+extension StateDirectory {
+  /// Makes the folder of a new job.
+  func make(_ id: JobID) throws(SystemError) -> OwnedDescriptor {
+    try File.makeFolder(id.description, in: self.jobs)
+    return try self.open(id)
+  }
+
+  func open(_ id: JobID) throws(SystemError) -> OwnedDescriptor {
+    try File.open(id.description, in: self.jobs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  }
+
+  /// Blocks until nobody holds the job's lock.
+  func waitForLock(of id: JobID) throws(SystemError) {
+    let lock = try File.open(JobDirectory.lock, in: try self.open(id), O_RDWR)
+    try File.waitForLock(lock)
+  }
+
+  /// Makes a new folder and the files in it survive a power loss.
+  func syncJobs(_ folder: borrowing OwnedDescriptor) throws(SystemError) {
+    try File.sync(folder)
+    try File.sync(self.jobs)
+  }
+
+  /// Removes a job's folder: out of sight at once and for good, then file by file.
+  func remove(_ id: JobID) throws(SystemError) {
+    let trash = Self.trashPrefix + id.description
+    try File.rename(id.description, to: trash, in: self.jobs)
+    try File.sync(self.jobs)
+    try Folder.removeTree(trash, in: self.jobs)
+  }
+
+  /// Removes what is left of a job that never was.
+  func discard(_ id: JobID) {
+    // What cannot be removed now is found and removed when the directory is next opened.
+    try? Folder.removeTree(id.description, in: self.jobs)
+  }
+
+  /// The jobs in the directory; finishes removals that were cut short.
+  func scan() throws(SystemError) -> [JobID] {
+    var ids: [JobID] = []
+    for name in try Folder.names(in: self.jobs) {
+      if let id = JobID(name) {
+        ids.append(id)
+      } else if name.hasPrefix(Self.trashPrefix) {
+        try? Folder.removeTree(name, in: self.jobs)  // tried again the next time
+      }
+    }
+    return ids
+  }
+}

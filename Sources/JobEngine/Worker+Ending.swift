@@ -1,0 +1,50 @@
+import Glibc
+import JobStore
+import Linux
+
+extension Worker {
+  /// Sees to it that the end of the job's keeper becomes the end of the job.
+  func watch(_ keeper: KeeperProcess, of job: Job) {
+    self.events.watch(keeper) {
+      // Weak would do no better: a keeper that ends after `close` is never reported here.
+      Self.threads.perform {
+        keeper.reap()
+        self.keeperEnded(job)
+      }
+    }
+  }
+
+  /// Reads how the job ended, or finds out that nobody wrote it down. Blocks.
+  func keeperEnded(_ job: Job) {
+    let record: ExitRecord
+    do throws(StoreError) {
+      record = try self.state.exitRecord(of: job.id) ?? Remains.settle(job, in: self.state)
+    } catch {
+      record = Remains.unreadable(error)
+    }
+    // The name is free before anybody hears of the end and wants it.
+    self.registry.change { $0.release(job) }
+    job.state.change { _ = $0.finish(record) }
+  }
+}
+
+extension StateDirectory {
+  /// The content of one of a job's small files.
+  func read(_ name: String, of id: JobID) throws(StoreError) -> [UInt8] {
+    do throws(SystemError) {
+      return try File.read(name, in: try self.open(id))
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// How the job ended; nil when nobody wrote that down.
+  func exitRecord(of id: JobID) throws(StoreError) -> ExitRecord? {
+    do throws(StoreError) {
+      return try ExitRecord(try self.read(JobDirectory.exit, of: id))
+    } catch {
+      if case .system(let cause) = error, cause.errno == ENOENT { return nil }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import Glibc
+import JobStore
+import Linux
+
+extension Worker {
+  /// Starts a job and answers once its program has been executed, or throws with the step that failed.
+  ///
+  /// With a `requestID` that the same owner used before, answers with the job of that time. Goes on
+  /// to its end even if the caller is cancelled.
+  public func start(
+    _ spec: JobSpec, owner: String, requestID: String? = nil
+  ) async throws(WorkerError) -> JobStatus {
+    try spec.validate()
+    try Self.validate(requestID: requestID)
+    try self.checkPrivileges()
+    let user = try await self.resolve(spec.user)
+    let reservation = try self.registry.change { registry throws(WorkerError) in
+      try registry.reserve(
+        spec, id: .random(), owner: owner, requestID: requestID, time: Clock.wall(), user: user)
+    }
+    switch reservation {
+    case .existing(let job):
+      try await job.waitUntilStarted()
+      if case .failed(let error) = job.state.value.phase { throw error }
+      return try await self.status(job.id)
+    case .new(let job):
+      defer { self.registry.change { $0.startEnded() } }
+      do throws(WorkerError) {
+        try await self.launch(job, as: user ?? .own(job.record.uid))
+      } catch {
+        self.registry.change { $0.drop(job) }
+        job.state.change { $0.startFailed(error) }
+        throw error
+      }
+      return job.status()
+    }
+  }
+
+  private static func validate(requestID: String?) throws(WorkerError) {
+    guard let requestID else { return }
+    guard !requestID.isEmpty, requestID.utf8.count <= 128, !requestID.utf8.contains(0) else {
+      throw .invalid("a request id must have 1 to 128 bytes and no NUL, got '\(requestID)'")
+    }
+  }
+
+  private func resolve(_ user: JobSpec.User) async throws(WorkerError) -> ResolvedUser? {
+    if user == .own { return nil }
+    return try await Self.threads.run { () throws(WorkerError) in
+      let database: UserDatabase
+      do throws(SystemError) { database = try UserDatabase() } catch {
+        throw WorkerError(.internal, "cannot read this host's users: \(error)")
+      }
+      return try ResolvedUser.resolve(user, in: database)
+    }
+  }
+
+  private func launch(_ job: Job, as user: ResolvedUser) async throws(WorkerError) {
+    let launcher = Launcher(
+      state: self.state, layout: self.layout, hidden: self.configuration.hiddenPaths)
+    let launch = try await Self.threads.run { () throws(WorkerError) in
+      try launcher.launch(job, as: user)
+    }
+    await self.events.ready(launch)
+    switch launch.message() {
+    case .started:
+      let record = try? StartRecord(self.state.read(JobDirectory.started, of: job.id))
+      job.state.change { lifecycle in
+        lifecycle.start = record
+        lifecycle.started()
+      }
+      self.watch(launch.keeper, of: job)
+    case .failed(let failure):
+      try await self.giveUp(job, launch, because: WorkerError(failure))
+    case .ended, nil:
+      try await self.giveUp(
+        job, launch,
+        because: WorkerError(
+          .startFailed, "the keeper of the job ended without an answer", step: "keeper"))
+    }
+  }
+
+  /// The keeper has taken back all it did, or died: the rest goes too.
+  private func giveUp(
+    _ job: Job, _ launch: Launch, because error: WorkerError
+  ) async throws(WorkerError) {
+    await self.events.ready(launch.keeper)
+    let state = self.state
+    await Self.threads.run {
+      launch.keeper.reap()
+      Remains.clear(launch.cgroup, initProcess: nil)
+      state.discard(job.id)
+    }
+    throw error
+  }
+}
+
+extension JobID {
+  static func random() -> JobID {
+    let digits = Array("0123456789abcdef")
+    let text = Random.bytes(8).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    guard let id = JobID(String(text)) else { preconditionFailure("16 digits are an id") }
+    return id
+  }
+}
+
+extension WorkerError {
+  init(_ failure: InitFailure) {
+    self.init(
+      .startFailed, failure.description, step: failure.step, errno: failure.errno)
+  }
+}

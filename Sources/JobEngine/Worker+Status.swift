@@ -1,0 +1,51 @@
+import Glibc
+import JobStore
+import Linux
+
+extension Worker {
+  /// The status of a living job, with what the kernel says of it now. Blocks.
+  func liveStatus(of job: Job) -> JobStatus {
+    let files = job.state.value.usageFiles
+    var usage = Usage(KernelFile.contents(of: files))
+    let bytes = self.state.outputBytes(of: job.id)
+    let status = job.status()
+    // It ended meanwhile: the record knows better.
+    guard status.state != .finished else { return status }
+    var live = status
+    usage.memoryPeakBytes = max(usage.memoryPeakBytes, usage.memoryBytes)
+    live.usage = usage
+    live.outputBytes = bytes
+    return live
+  }
+}
+
+extension StateDirectory {
+  /// More than this is not read through to be counted.
+  private static let countedSize: Int64 = 4 << 20
+
+  /// Bytes of output of a living job: exact while there is little, later the size of its journal, of
+  /// which record headers take a small part. The exact number comes with the exit record.
+  func outputBytes(of id: JobID) -> Int64 {
+    guard let folder = try? self.open(id), let names = try? Folder.names(in: folder) else {
+      return 0  // it was removed
+    }
+    var size: Int64 = 0
+    for name in names where name.hasPrefix("output.") {
+      guard let segment = try? File.open(name, in: folder, O_RDONLY) else { continue }
+      size += (try? File.size(segment)) ?? 0
+    }
+    guard size <= Self.countedSize else { return size }
+    return (try? self.countOutput(of: id, in: folder)) ?? 0
+  }
+
+  private func countOutput(
+    of id: JobID, in folder: consuming OwnedDescriptor
+  ) throws(StoreError) -> Int64 {
+    var reader = try JournalReader(folder: folder, jobID: id.description)
+    var count: Int64 = 0
+    while case .record(let record) = try reader.next(waiting: true) {
+      count += Int64(record.bytes.count)
+    }
+    return count
+  }
+}

@@ -1,0 +1,57 @@
+import Glibc
+import JobStore
+import Linux
+
+extension Worker {
+  /// Signals a job, kills what is left after `grace`, and answers when it is gone. A finished job is
+  /// no error.
+  public func stop(
+    _ id: JobID, signal: Int32 = 15, grace: Duration = .seconds(10), by identity: String
+  ) async throws(WorkerError) -> JobStatus {
+    let job = try self.job(id)
+    try Self.validate(signal: signal)
+    guard grace >= .zero else { throw .invalid("grace must not be negative, got \(grace)") }
+    if job.state.value.phase == .starting { try await job.waitUntilStarted() }
+    switch job.state.change({ $0.stop() }) {
+    case .isOver, .waitForStart: break
+    case .tellKeeper:
+      let message = ControlMessage.stop(
+        signal: signal, grace: UInt64(grace.nanoseconds), by: identity)
+      try await self.tell(job, message)
+    }
+    try await job.waitUntilOver()
+    return job.status()
+  }
+
+  /// Signals a job's process group.
+  public func signal(_ id: JobID, _ signal: Int32) async throws(WorkerError) {
+    let job = try self.job(id)
+    try Self.validate(signal: signal)
+    if job.state.value.phase == .starting { try await job.waitUntilStarted() }
+    guard !job.state.value.isOver else {
+      throw WorkerError(.failedPrecondition, "job \(id) has finished: there is nothing to signal")
+    }
+    try await self.tell(job, .signal(signal))
+  }
+
+  private static func validate(signal: Int32) throws(WorkerError) {
+    guard Signal(number: signal) != nil else {
+      throw .invalid("a signal must be a number from 1 to 64, got \(signal)")
+    }
+  }
+
+  private func tell(_ job: Job, _ message: ControlMessage) async throws(WorkerError) {
+    let state = self.state
+    do throws(SystemError) {
+      try await Self.threads.run { () throws(SystemError) in
+        let folder = try state.open(job.id)
+        let control = try File.open(JobDirectory.control, in: folder, O_WRONLY | O_NONBLOCK)
+        try File.writeAll(message.encoded(), to: control)
+      }
+    } catch {
+      // ENXIO: the keeper is gone. The job's end is being written down at this moment.
+      if error.errno == ENXIO || error.errno == ENOENT { return }
+      throw WorkerError(.internal, "cannot reach the keeper of job \(job.id): \(error)")
+    }
+  }
+}
