@@ -40,7 +40,8 @@ struct Registry: Sendable {
     if let name, let other = self.names[name] {
       throw WorkerError(
         .alreadyExists,
-        "the name '\(name.text)' is taken by the unfinished job \(other): choose another, or stop it")
+        "the name '\(name.text)' is taken by the unfinished job \(other): choose another, or stop it"
+      )
     }
     let uid: UInt32
     if let user { uid = user.uid } else { uid = try self.freeUserID() }
@@ -99,7 +100,8 @@ struct Registry: Sendable {
     guard let uid = self.range.first(where: { !self.userIDs.keys.contains($0) }) else {
       throw WorkerError(
         .resourceExhausted,
-        "all \(self.range.count) user ids for jobs are in use: wait for a job to end, or name a user")
+        "all \(self.range.count) user ids for jobs are in use: wait for a job to end, or name a user"
+      )
     }
     return uid
   }

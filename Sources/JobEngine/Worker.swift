@@ -45,7 +45,8 @@ public final class Worker: Sendable {
 
   /// Opens a state directory: finished jobs are listed, running ones adopted. Only one worker at a
   /// time may have it open.
-  public static func open(_ configuration: WorkerConfiguration) async throws(WorkerError) -> Worker {
+  public static func open(_ configuration: WorkerConfiguration) async throws(WorkerError) -> Worker
+  {
     let (layout, state) = try await self.threads.run { () throws(WorkerError) in
       let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
       return (try self.layout(configuration), state)
