@@ -98,3 +98,20 @@ func waitForOutput(_ text: String, of id: JobID, _ worker: Worker) async throws 
   }
   Issue.record("'\(text)' never came, but '\(seen)'")
 }
+
+/// Cgroups of jobs whose folder is not in `state`'s own list any more but that carry a job's name:
+/// other tests run at the same time, so only those of this state directory count.
+func engineCgroups(of state: String) throws -> [String] {
+  let jobs = (try? names(in: "\(state)/jobs")) ?? []
+  return try cgroupFolders().filter { folder in jobs.contains { folder.hasSuffix($0) } }
+}
+
+/// Every folder named like a job's cgroup, in all hierarchies.
+func cgroupFolders() throws -> [String] {
+  var found: [String] = []
+  for mount in MountInfo.parse(try File.readText("/proc/self/mountinfo"))
+  where mount.type.hasPrefix("cgroup") {
+    found += try names(in: mount.mountPoint).filter { $0.hasPrefix("worker-") }
+  }
+  return found
+}
