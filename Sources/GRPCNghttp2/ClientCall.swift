@@ -58,26 +58,26 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
       self.connection?.session?.reset(stream: self.id, .cancel)
       self.connection?.flushSoon()
     }
-    self.end(error)
+    self.end(error, dropping: true)
   }
 
   /// Reader and writers end with `error`, unless the status came before.
-  private func end(_ error: RPCError) {
+  private func end(_ error: RPCError, dropping: Bool) {
     self.loop.cancel(self.timer)
     self.timer = nil
     self.phase = .gone
     self.outbound.fail(error)
-    self.inbound.fail(error)
+    self.inbound.fail(error, dropping: dropping)
     self.connection?.callEnded(self, stream: self.id)
     self.connection = nil
   }
 
   // MARK: From the connection
 
-  /// The stream is gone without our doing.
+  /// The stream is gone without our doing: what has come is still read.
   func closed(_ error: RPCError) {
     guard self.phase != .gone else { return }
-    self.end(error)
+    self.end(error, dropping: false)
   }
 
   /// RST_STREAM, or the end of both sides.

@@ -197,7 +197,9 @@ extension ClientConnection: SessionEvents {
     self.calls[stream]?.nextData(limit: limit) ?? .failed
   }
 
-  func appendData(stream: Int32, count: Int, to buffer: OutputBuffer) {
-    self.calls[stream]?.outbound.take(count, into: buffer)
+  func appendData(stream: Int32, count: Int, to buffer: OutputBuffer) -> Bool {
+    guard let call = self.calls[stream] else { return false }
+    call.outbound.take(count, into: buffer)
+    return true
   }
 }

@@ -57,6 +57,8 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
 
   var isServer: Bool { false }
   var hasStreams: Bool { false }
+  /// Whether the connection may be closed when HTTP/2 has nothing left to do.
+  var mayFinish: Bool { true }
   func handshakeFinished() {}
   /// Nothing is sent or received any more. Called once.
   func ended(_ reason: CloseReason) {}

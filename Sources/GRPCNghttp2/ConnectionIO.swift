@@ -84,7 +84,9 @@ extension Connection {
   }
 
   private func closeIfFinished() {
-    guard self.phase == .open, self.unsent.isEmpty, self.session?.isFinished == true else { return }
+    guard self.phase == .open, self.unsent.isEmpty, self.mayFinish,
+      self.session?.isFinished == true
+    else { return }
     self.closeGently(CloseReason("both sides had finished"))
   }
 

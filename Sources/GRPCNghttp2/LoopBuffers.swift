@@ -36,6 +36,8 @@ final class OutputBuffer {
     self.count += bytes.count
   }
 
+  func truncate(to count: Int) { self.count = min(count, self.count) }
+
   func removeAll() { self.count = 0 }
 
   private func grow(to needed: Int) {

@@ -74,7 +74,7 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   /// Ends handler, reader and writers; each one that is forgotten would hang.
   func cancel(_ error: RPCError) {
     self.isCancelled = true
-    self.inbound.fail(error)
+    self.inbound.fail(error, dropping: true)
     self.outbound.fail(error)
     self.cancellation?.cancel()
     self.task?.cancel()
@@ -85,9 +85,8 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     let wasDone = self.phase == .statusSent
     self.phase = .gone
     self.loop.cancel(self.timer)
-    self.inbound.close()
-    self.connection = nil
     if wasDone { self.outbound.fail(error) } else { self.cancel(error) }
+    self.connection = nil
   }
 
   private func reset(_ error: HTTP2Error) {

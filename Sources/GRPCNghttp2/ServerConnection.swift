@@ -12,6 +12,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   private var identity: PeerIdentity?
   private var localPeer = ""
   private var isShuttingDown = false
+  private var hasSaidLast = false
 
   init(_ socket: StreamSocket, peer: IPEndpoint, owner: ServerLoop) throws {
     self.owner = owner
@@ -28,6 +29,8 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   override var isServer: Bool { true }
   override var hasStreams: Bool { !self.calls.isEmpty }
+  /// Between the announcement and the last word a request may still be on its way.
+  override var mayFinish: Bool { !self.isShuttingDown || self.hasSaidLast }
   /// Whether nothing of this connection is left, handlers included.
   var isGone: Bool { (self.phase == .closed || self.phase == .lingering) && self.handlers == 0 }
 
@@ -77,6 +80,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   private func finishShutdown() {
     self.cancelTimer(.shutdown)
+    self.hasSaidLast = true
     self.session?.goAway(.none)
     self.flushSoon()
   }
@@ -182,7 +186,9 @@ extension ServerConnection: SessionEvents {
     self.calls[stream]?.nextData(limit: limit) ?? .failed
   }
 
-  func appendData(stream: Int32, count: Int, to buffer: OutputBuffer) {
-    self.calls[stream]?.outbound.take(count, into: buffer)
+  func appendData(stream: Int32, count: Int, to buffer: OutputBuffer) -> Bool {
+    guard let call = self.calls[stream] else { return false }
+    call.outbound.take(count, into: buffer)
+    return true
   }
 }

@@ -35,10 +35,11 @@ final class ServerLoop: @unchecked Sendable {
 
   func adopt(_ socket: StreamSocket, peer: IPEndpoint) {
     self.loop.preconditionOnLoop()
+    // Accepted just before the shutdown: dropping the socket refuses it.
+    if self.shared.isShuttingDown { return self.shared.connectionGone() }
     do {
       let connection = try ServerConnection(socket, peer: peer, owner: self)
       self.connections[ObjectIdentifier(connection)] = connection
-      if self.shared.isShuttingDown { connection.beginShutdown() }
     } catch {
       self.report(.handshakeRefused(peer: peer, reason: "\(error)"))
       self.shared.connectionGone()

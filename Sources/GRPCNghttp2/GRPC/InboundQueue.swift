@@ -19,8 +19,8 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
   }
 
   private let loop: EventLoop
-  /// Gives bytes back to the window. Cleared with `close`.
-  private var credit: ((Int) -> Void)?
+  /// Gives bytes back to the window.
+  private let credit: (Int) -> Void
   private var entries: [Entry] = []
   private var first = 0
   private var end: Result<Void, RPCError>?
@@ -51,17 +51,17 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
     if self.first < self.entries.count {
       self.entries[self.entries.count - 1].bytes += count
     } else {
-      self.credit?(count)
+      self.credit(count)
     }
   }
 
   /// The end: what waits is still read. The first end counts.
   func finish() { self.finish(.success(())) }
 
-  /// The end: what waits is dropped.
-  func fail(_ error: RPCError) {
+  /// The end, after what waits; unless that is of no use any more.
+  func fail(_ error: RPCError, dropping: Bool) {
     guard self.end == nil else { return }
-    self.drop()
+    if dropping { self.drop() }
     self.finish(.failure(error))
   }
 
@@ -70,9 +70,6 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
     self.isDiscarding = true
     self.drop()
   }
-
-  /// No window is left to give back to.
-  func close() { self.credit = nil }
 
   private func finish(_ end: Result<Void, RPCError>) {
     self.loop.preconditionOnLoop()
@@ -91,7 +88,7 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
     for entry in self.entries[self.first...] { bytes += entry.bytes }
     self.entries = []
     self.first = 0
-    if bytes > 0 { self.credit?(bytes) }
+    if bytes > 0 { self.credit(bytes) }
   }
 
   // MARK: The reader's side
@@ -133,7 +130,7 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
       self.entries.removeFirst(self.first)
       self.first = 0
     }
-    if entry.bytes > 0 { self.credit?(entry.bytes) }
+    if entry.bytes > 0 { self.credit(entry.bytes) }
     return entry.part
   }
 

@@ -6,6 +6,7 @@ import CNghttp2
 /// pulled into a buffer of the caller; DATA goes from the stream's queue into it in one copy.
 final class Session {
   private let session: OpaquePointer
+  let isServer: Bool
   let limits: TransportLimits
   /// Owns the session. Unowned, as it outlives it: `events` is asked from inside nghttp2 only.
   unowned let events: any SessionEvents
@@ -30,6 +31,7 @@ final class Session {
       : nghttp2_session_client_new2(&made, SessionCallbacks.shared, nil, options)
     guard code == 0, let made else { throw SessionError(code) }
     self.session = made
+    self.isServer = isServer
     self.limits = limits
     self.events = events
     nghttp2_session_set_user_data(made, Unmanaged.passUnretained(self).toOpaque())
@@ -136,11 +138,17 @@ final class Session {
 
   func submitTrailers(_ headers: HeaderList, stream: Int32) {
     let session = self.session
-    _ = headers.withFields { nghttp2_submit_trailer(session, stream, $0, $1) }  // stream may be gone
+    // Fails when the stream is gone, and then nobody waits for them.
+    _ = headers.withFields { nghttp2_submit_trailer(session, stream, $0, $1) }
   }
 
   func resume(stream: Int32) {
     _ = nghttp2_session_resume_data(self.session, stream)  // not deferred: nothing to do
+  }
+
+  /// Whether the peer has ended its side.
+  func isRemoteClosed(_ stream: Int32) -> Bool {
+    nghttp2_session_get_stream_remote_close(self.session, stream) != 0
   }
 
   func reset(stream: Int32, _ error: HTTP2Error) {

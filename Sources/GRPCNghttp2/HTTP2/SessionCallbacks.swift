@@ -69,9 +69,10 @@ enum SessionCallbacks {
         session.outputIsFull = true
         return NGHTTP2_ERR_WOULDBLOCK.rawValue
       }
-      output.append(UnsafeRawBufferPointer(start: header, count: 9))
-      session.events.appendData(
-        stream: frame.pointee.hd.stream_id, count: count, to: output)
+      return session.appendFrame(frame, header: header, count: count, to: output)
+    }
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
+      if let frame { Self.session(user)?.sent(frame) }
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
@@ -110,6 +111,31 @@ extension Session {
     }
     self.fields.append(
       String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
+  }
+
+  /// The nine bytes of a DATA frame's header, and its bytes.
+  fileprivate func appendFrame(
+    _ frame: UnsafePointer<nghttp2_frame>, header: UnsafePointer<UInt8>, count: Int,
+    to output: OutputBuffer
+  ) -> CInt {
+    let start = output.count
+    output.append(UnsafeRawBufferPointer(start: header, count: 9))
+    let stream = frame.pointee.hd.stream_id
+    if self.events.appendData(stream: stream, count: count, to: output) { return 0 }
+    // The call was cancelled after its frame was begun: the frame is given up whole.
+    output.truncate(to: start)
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+  }
+
+  /// A server that has answered before the request ended tells the client to stop sending,
+  /// RFC 9113 8.1.
+  fileprivate func sent(_ frame: UnsafePointer<nghttp2_frame>) {
+    let header = frame.pointee.hd
+    guard self.isServer, header.type == UInt8(NGHTTP2_HEADERS.rawValue),
+      header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
+      !self.isRemoteClosed(header.stream_id)
+    else { return }
+    self.reset(stream: header.stream_id, .none)
   }
 
   fileprivate func received(_ frame: UnsafePointer<nghttp2_frame>) {

@@ -18,8 +18,8 @@ protocol SessionEvents: AnyObject {
 
   /// How much of the stream's bytes the next DATA frame takes.
   func nextData(stream: Int32, limit: Int) -> DataChunk
-  /// Appends exactly the bytes that `nextData` promised.
-  func appendData(stream: Int32, count: Int, to buffer: OutputBuffer)
+  /// Appends exactly the bytes that `nextData` promised; false when the stream is gone.
+  func appendData(stream: Int32, count: Int, to buffer: OutputBuffer) -> Bool
 }
 
 /// An answer to `nextData`.
