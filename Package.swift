@@ -124,6 +124,6 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["Linux", "TestSupport", "JobAPI", protobuf],
-      swiftSettings: strict),
+      exclude: ["Interop"], swiftSettings: strict),
   ]
 )
