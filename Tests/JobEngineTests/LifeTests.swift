@@ -96,7 +96,8 @@ import Testing
     let folder = try TemporaryFolder()
     // Not below /tmp, which every job sees its own of.
     var configuration = configuration(folder)
-    configuration.stateDirectory = "/var/lib/engine-test-\(folder.path.split(separator: "-").last ?? "")"
+    configuration.stateDirectory =
+      "/var/lib/engine-test-\(folder.path.split(separator: "-").last ?? "")"
     defer {
       if let parent = try? File.openFolder("/var/lib") {
         let name = String(configuration.stateDirectory.dropFirst("/var/lib/".count))

@@ -73,8 +73,12 @@ import Testing
     try await withWorker { worker in
       var spec = JobSpec(command: ["/no/such"])
       spec.name = "web"
-      await #expect { try await worker.start(spec, owner: "a") } throws: { isError($0, .startFailed) }
-      await #expect { try await worker.start(spec, owner: "a") } throws: { isError($0, .startFailed) }
+      await #expect { try await worker.start(spec, owner: "a") } throws: {
+        isError($0, .startFailed)
+      }
+      await #expect { try await worker.start(spec, owner: "a") } throws: {
+        isError($0, .startFailed)
+      }
     }
   }
 }

@@ -106,12 +106,7 @@ final class OutputFollower {
     let position = self.journal?.position ?? 0
     let cursor = Cursor(job: self.job.id, position: position)
     if let record = before.record {
-      guard position >= record.journalEnd else {
-        throw WorkerError(
-          .dataLoss,
-          "the output of job \(self.job.id) ends at position \(position), but it was written up to "
-            + "\(record.journalEnd): its journal was damaged or cut")
-      }
+      guard position >= record.journalEnd else { throw self.missing(from: position, record) }
       return OutputEnd(
         complete: true, stdoutBytes: record.stdoutBytes, stderrBytes: record.stderrBytes,
         cursor: cursor)
@@ -120,6 +115,18 @@ final class OutputFollower {
     return OutputEnd(
       complete: false, stdoutBytes: self.journal?.stdoutBytes ?? 0,
       stderrBytes: self.journal?.stderrBytes ?? 0, cursor: cursor)
+  }
+
+  /// Nothing more can be read, and the job's record promises more.
+  private func missing(from position: UInt64, _ record: ExitRecord) -> WorkerError {
+    if position == self.source.position {
+      // Not a byte was read from a place that a caller named: the place is no record's end.
+      return self.translated(.outOfRange(position: position))
+    }
+    return WorkerError(
+      .dataLoss,
+      "the output of job \(self.job.id) ends at position \(position), but it was written up to "
+        + "\(record.journalEnd): its journal was damaged or cut")
   }
 
   private func translated(_ error: StoreError) -> WorkerError {

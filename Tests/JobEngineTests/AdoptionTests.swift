@@ -1,0 +1,132 @@
+import Glibc
+import JobEngine
+import JobStore
+import Linux
+import Testing
+
+@Suite(.requiresRoot) struct AdoptionTests {
+  @Test func runningJobIsAdoptedAndItsEndSeen() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    var spec = shell("echo before; trap 'echo after; exit 5' TERM; while :; do sleep 0.01; done")
+    spec.name = "web"
+    spec.labels = ["tier": "front"]
+    spec.limits.pids = 50
+    let job = try await first.start(spec, owner: "alice")
+    try await waitForOutput("before", of: job.id, first)
+    await first.close()
+
+    let second = try await Worker.open(configuration(folder))
+    let adopted = try await second.status(job.id)
+    #expect(adopted.state == .running)
+    #expect(adopted.spec == spec)
+    #expect(adopted.owner == "alice")
+    #expect(adopted.pid == job.pid)
+    #expect(adopted.uid == job.uid)
+    #expect(adopted.applied == job.applied)
+    #expect(adopted.applied["pids"]?.value == "50")
+    #expect(adopted.usage.pids >= 2)
+    await #expect { try await second.start(spec, owner: "alice") } throws: {
+      isError($0, .alreadyExists)
+    }
+    let status = try await second.stop(job.id, by: "bob")
+    #expect(status.verdict?.code == 5)
+    #expect(try await collect(second.output(of: job.id)).text == "before\nafter\n")
+    await second.close()
+  }
+
+  @Test func jobThatEndedMeanwhileIsListedAsFinished() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    let job = try await first.start(shell("echo x; exit 6"), owner: "alice", requestID: "r")
+    let before = try await first.wait(job.id)
+    await first.close()
+
+    let second = try await Worker.open(configuration(folder))
+    #expect(try await second.status(job.id) == before)
+    #expect(try await second.start(shell("true"), owner: "alice", requestID: "r").id == job.id)
+    #expect(try await collect(second.output(of: job.id)).text == "x\n")
+    await second.close()
+  }
+
+  @Test func killedKeeperMeansLostAndNothingIsLeft() async throws {
+    try await withWorker { worker in
+      let job = try await worker.start(shell("echo x; exec sleep 987002"), owner: "alice")
+      try await waitForOutput("x", of: job.id, worker)
+      try killKeeper(of: job)
+      let status = try await worker.wait(job.id)
+      #expect(status.verdict?.reason == .lost)
+      #expect(status.verdict?.message == "lost: its keeper was killed")
+      #expect(status.outputBytes == 2)
+      #expect(try processes(withArgument: "987002").isEmpty)
+      #expect(try cgroupFolders().allSatisfy { !$0.hasSuffix("\(job.id)") })
+      #expect(try await collect(worker.output(of: job.id)).text == "x\n")
+    }
+  }
+
+  @Test func keeperKilledWhileNobodyWatchedMeansLost() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    let job = try await first.start(shell("echo x; exec sleep 987003"), owner: "alice")
+    try await waitForOutput("x", of: job.id, first)
+    await first.close()
+    try killKeeper(of: job)
+    // Its lock is free once it is dead.
+    let lock = try File.open("\(folder.path)/state/jobs/\(job.id)/lock", O_RDWR)
+    try File.waitForLock(lock)
+    _ = consume lock
+
+    let second = try await Worker.open(configuration(folder))
+    let status = try await second.status(job.id)
+    #expect(status.verdict?.reason == .lost)
+    #expect(try processes(withArgument: "987003").isEmpty)
+    await second.close()
+    let third = try await Worker.open(configuration(folder))
+    #expect(try await third.status(job.id) == status)
+    await third.close()
+  }
+
+  @Test func startThatWasCutShortIsCleared() async throws {
+    let folder = try TemporaryFolder()
+    let jobs = "\(folder.path)/state/jobs"
+    try File.makeFolders("\(jobs)/0123456789abcdef")
+    try File.makeFolders("\(jobs)/.trash-0123456789abcdee/files")
+    let worker = try await Worker.open(configuration(folder))
+    #expect(worker.jobs().isEmpty)
+    #expect(try names(in: jobs).isEmpty)
+    await worker.close()
+  }
+
+  @Test func unreadableFolderIsReportedAndLeftAlone() async throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/state/jobs/0123456789abcdef"
+    try File.makeFolders(path)
+    try File.replace("spec", in: try File.openFolder(path), with: Array("nonsense".utf8))
+    let worker = try await Worker.open(configuration(folder))
+    #expect(worker.problems.count == 1)
+    #expect(worker.problems.first?.contains("0123456789abcdef") == true)
+    #expect(try names(in: path) == ["spec"])
+    await worker.close()
+  }
+
+  @Test func secondWorkerOnTheSameDirectoryIsRefused() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    await #expect { try await Worker.open(configuration(folder)) } throws: { error in
+      isError(error, .failedPrecondition)
+        && "\(error)".contains("is in use by another worker (pid \(getpid()))")
+    }
+    await first.close()
+    let second = try await Worker.open(configuration(folder))
+    await second.close()
+  }
+}
+
+/// Kills the keeper of a job: the parent of its PID 1.
+func killKeeper(of job: JobStatus) throws {
+  let pid = try #require(job.pid)
+  let stat = try File.readText("/proc/\(pid)/stat")
+  let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+  let parent = try #require(Int32(fields[2]))
+  #expect(kill(parent, SIGKILL) == 0)
+}
