@@ -3,21 +3,33 @@ import Linux
 /// Owns the jobs of one host: starts, stops, shows them and reads their output.
 ///
 /// Every job runs in its own namespaces and cgroup under a keeper, a process that outlives the
-/// worker: a worker that is opened on the same state directory later adopts what still runs.
+/// worker: a worker that is opened on the same state directory later adopts what still runs. The
+/// program that uses this library must begin its `main` with `JobInit.run` for the argument `init`, or
+/// name one that does (`WorkerConfiguration.program`).
 ///
 /// ```swift
 /// let worker = try await Worker.open(WorkerConfiguration(stateDirectory: "/var/lib/worker"))
-/// var spec = JobSpec(command: ["sh", "-c", "echo hello; exit 7"])
+/// try await worker.prepare()
+///
+/// var spec = JobSpec(command: ["sh", "-c", "echo hello; echo oops >&2; exit 7"])
+/// spec.name = "example"
+/// spec.limits.cpu = 0.5
 /// spec.limits.memory = 64 << 20
 /// let job = try await worker.start(spec, owner: "alice")
+///
+/// var cursor: Cursor?
 /// for try await event in try worker.output(of: job.id) {
 ///   switch event {
-///   case .chunk(let chunk): print(chunk.stream, chunk.bytes.count, "bytes")
-///   case .end(let end): print("all", end.stdoutBytes, "bytes of stdout seen")
+///   case .chunk(let chunk):
+///     print(chunk.stream, String(decoding: chunk.bytes, as: UTF8.self))
+///     cursor = chunk.cursor  // worker.output(of: job.id, from: cursor) would go on here
+///   case .end(let end):
+///     print("complete:", end.complete, "stdout:", end.stdoutBytes, "stderr:", end.stderrBytes)
 ///   }
 /// }
+///
 /// let ended = try await worker.wait(job.id)
-/// print(ended.verdict?.message ?? "")  // exited with code 7
+/// print(ended.verdict?.message ?? "", ended.usage.cpuTime, ended.applied["memory"]?.value ?? "")
 /// try await worker.remove(job.id)
 /// await worker.close()
 /// ```

@@ -1,0 +1,91 @@
+import JobStore
+import Linux
+import Testing
+
+@testable import JobEngine
+
+@Suite struct LaunchTests {
+  private let database = UserDatabase(
+    passwd: """
+      root:x:0:0:root:/root:/bin/bash
+      broken line
+      build:x:1001:1002:Builds,,,:/home/build:/bin/sh
+      homeless:x:1003:1003::: /bin/sh
+
+      """,
+    group: "root:x:0:\nbuilders:x:1002:\ndocker:x:998:root,build\nlog:x:997:build\nx:y:z\n")
+
+  @Test func namedUserComesWithItsGroups() throws {
+    let user = try #require(try ResolvedUser.resolve(.named("build"), in: self.database))
+    #expect(user.uid == 1001)
+    #expect(user.gid == 1002)
+    #expect(user.groups == [1002, 998, 997])
+    #expect(user.home == "/home/build")
+  }
+
+  @Test func unknownUserIsNamedInTheRefusal() {
+    #expect { try ResolvedUser.resolve(.named("nope"), in: self.database) } throws: { error in
+      isError(error, .invalidArgument)
+        && "\(error)".hasPrefix("no such user 'nope' on this host")
+    }
+  }
+
+  @Test func numbersNeedNoEntry() throws {
+    let user = try #require(
+      try ResolvedUser.resolve(.ids(uid: 4242, gid: nil), in: self.database))
+    #expect(user.gid == 4242)
+    #expect(user.groups == [4242])
+    #expect(user.home == "/")
+  }
+
+  @Test func groupThatWasGivenIsTheOnlyOne() throws {
+    let user = try #require(try ResolvedUser.resolve(.ids(uid: 1001, gid: 5), in: self.database))
+    #expect(user.name == "build")
+    #expect(user.gid == 5)
+    #expect(user.groups == [5])
+  }
+
+  @Test func idThatMeansLeaveItIsRefused() {
+    #expect(throws: WorkerError.self) {
+      try ResolvedUser.resolve(.ids(uid: .max, gid: nil), in: self.database)
+    }
+  }
+
+  @Test func onlyRootGetsCapabilities() throws {
+    let root = try #require(try ResolvedUser.resolve(.named("root"), in: self.database))
+    #expect(root.capabilities == 0xa004_25fb)
+    #expect(ResolvedUser.own(61_184).capabilities == 0)
+  }
+
+  @Test func whatWasAskedWinsInTheEnvironment() {
+    let environment = JobEnvironment.make(
+      id: .random(), user: .own(61_184), asked: ["PATH": "/bin", "A": "b"])
+    #expect(environment.contains("PATH=/bin"))
+    #expect(environment.contains("A=b"))
+    #expect(environment.contains("HOME=/tmp/work"))
+    #expect(environment.filter { $0.hasPrefix("PATH=") }.count == 1)
+  }
+
+  @Test(arguments: ["/var/lib/worker", "/tmp/state", "/var/tmp/state"])
+  func bindsComeBeforeWhatHidesTheirSources(state: String) throws {
+    let steps = MountPlan.steps(
+      jobFolder: "\(state)/jobs/x", stateDirectory: state, hidden: ["/etc/worker"], memory: nil)
+    let hide = try #require(steps.firstIndex(of: .hide(target: state)))
+    var shadowed: Set<String> = []
+    for step in steps[..<hide] {
+      guard case .bind(let source, let target, _) = step else { continue }
+      #expect(!shadowed.contains { source.hasPrefix("\($0)/") })
+      shadowed.insert(target)
+    }
+    #expect(shadowed == ["/tmp", "/var/tmp"])
+    #expect(steps.contains(.hide(target: "/etc/worker")))
+    #expect(steps.contains(.hide(target: "/sys/fs/cgroup")))
+    #expect(steps.contains(.readOnly(target: "/proc/sys")))
+  }
+
+  @Test func sharedMemoryIsBoundedByTheMemoryLimit() {
+    let steps = MountPlan.steps(
+      jobFolder: "/s/jobs/x", stateDirectory: "/s", hidden: [], memory: 64 << 20)
+    #expect(steps.contains(.tmpfs(target: "/dev/shm", options: "mode=1777,size=67108864")))
+  }
+}
