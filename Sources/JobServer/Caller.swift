@@ -1,0 +1,71 @@
+package import GRPCCore
+package import GRPCNghttp2
+
+/// Who calls, as the client's certificate says: the name in its SPIFFE ID and its roles.
+///
+/// Made once a call by `Gate`, which puts it where handlers find it.
+package struct Caller: Hashable, Sendable, ServerContext.TransportSpecific {
+  package let name: String
+  /// Those we know, without repetition; the certificate may hold others.
+  package let roles: [Role]
+
+  package init(name: String, roles: [Role]) {
+    self.name = name
+    self.roles = roles
+  }
+
+  /// Reads a verified certificate's names: exactly one URI, `spiffe://TRUST-DOMAIN/user/NAME` with
+  /// the server's own trust domain (SPIFFE-ID section 2), and the roles in O.
+  package init(_ peer: PeerIdentity, trustDomain: String) throws(RPCError) {
+    self.name = try Self.name(in: peer.uris, trustDomain: trustDomain)
+    self.roles = Role.allCases.filter { peer.organizations.contains($0.rawValue) }
+    guard !self.roles.isEmpty else {
+      let found = peer.organizations.isEmpty ? "none" : peer.organizations.joined(separator: ", ")
+      throw RPCError(
+        code: .permissionDenied,
+        message: "the certificate of '\(self.name)' has no role that this server knows (admin, "
+          + "user, viewer), but \(found): have it issued with one")
+    }
+  }
+
+  private static func name(in uris: [String], trustDomain: String) throws(RPCError) -> String {
+    let form = "spiffe://\(trustDomain)/user/NAME"
+    guard let uri = uris.first, uris.count == 1 else {
+      throw Self.unauthenticated("must hold exactly one URI, \(form), got \(uris.count)")
+    }
+    let prefix = form.dropLast("NAME".count)
+    let name = uri.dropFirst(prefix.count)
+    guard uri.hasPrefix(prefix), Self.isValid(name) else {
+      throw Self.unauthenticated("must hold the URI \(form), got \(uri)")
+    }
+    return String(name)
+  }
+
+  /// As issued by ours: letters, digits, `.`, `_`, `-`, and nothing that looks like a flag or a path.
+  private static func isValid(_ name: Substring) -> Bool {
+    (1...63).contains(name.utf8.count) && name.first != "." && name.first != "-"
+      && name.utf8.allSatisfy {
+        switch $0 {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+        case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): true
+        default: false
+        }
+      }
+  }
+
+  private static func unauthenticated(_ reason: String) -> RPCError {
+    RPCError(code: .unauthenticated, message: "the client's certificate \(reason)")
+  }
+}
+
+extension ServerContext {
+  /// Who calls; there is always one behind `Gate`.
+  var caller: Caller {
+    get throws(RPCError) {
+      guard let caller = self.transportSpecific as? Caller else {
+        throw RPCError(code: .unauthenticated, message: "the call came without an identity")
+      }
+      return caller
+    }
+  }
+}

@@ -1,0 +1,100 @@
+package import GRPCCore
+import GRPCNghttp2
+import JobEngine
+package import Logging
+
+/// What every call passes: who calls, may they, and on the way out whatever went wrong as a status.
+///
+/// Handlers find the `Caller` in their context in the place of the peer's certificate. A method that
+/// `Method` does not know is refused, so that no service can be added and forgotten.
+package struct Gate: ServerInterceptor {
+  private let trustDomain: String
+  private let log: Logger
+
+  package init(trustDomain: String, log: Logger) {
+    self.trustDomain = trustDomain
+    self.log = log
+  }
+
+  package func intercept<Input: Sendable, Output: Sendable>(
+    request: StreamingServerRequest<Input>, context: ServerContext,
+    next: @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
+      StreamingServerResponse<Output>
+  ) async throws -> StreamingServerResponse<Output> {
+    var context = context
+    do {
+      context.transportSpecific = try self.admit(context)
+      return self.guarding(try await next(request, context), context)
+    } catch {
+      throw self.status(error, context)
+    }
+  }
+
+  private func admit(_ context: ServerContext) throws(RPCError) -> Caller {
+    guard let peer = context.transportSpecific as? PeerIdentity else {
+      throw RPCError(code: .unauthenticated, message: "the client sent no certificate")
+    }
+    let caller = try Caller(peer, trustDomain: self.trustDomain)
+    guard let method = Method(context.descriptor) else {
+      throw RPCError(
+        code: .permissionDenied, message: "\(context.descriptor) is not for anybody")
+    }
+    try Authorization.check(method, caller)
+    return caller
+  }
+
+  /// The body of a streaming answer runs after the handler has returned, and fails by itself.
+  private func guarding<Output>(
+    _ response: StreamingServerResponse<Output>, _ context: ServerContext
+  ) -> StreamingServerResponse<Output> {
+    guard case .success(let contents) = response.accepted else { return response }
+    return StreamingServerResponse(metadata: contents.metadata) { writer in
+      do {
+        return try await contents.producer(writer)
+      } catch {
+        throw self.status(error, context)
+      }
+    }
+  }
+
+  /// Converts, and logs once a failure.
+  private func status(_ error: any Error, _ context: ServerContext) -> RPCError {
+    switch error {
+    case let error as RPCError:
+      return self.logged(error, context)
+    case let error as WorkerError:
+      if error.code == .internal { self.failed(error, context) }
+      return self.logged(RPCError(error), context)
+    case is CancellationError:
+      return RPCError(code: .cancelled, message: "the call was cancelled")
+    default:
+      self.failed(error, context)
+      return RPCError(code: .internalError, message: RPCError.internalMessage)
+    }
+  }
+
+  private func logged(_ error: RPCError, _ context: ServerContext) -> RPCError {
+    let level: Logger.Level =
+      switch error.code {
+      case .unauthenticated, .permissionDenied: .notice
+      case .internalError, .dataLoss: .error
+      default: .debug
+      }
+    self.log.log(
+      level: level, "call refused",
+      metadata: self.metadata(context).merging(["reason": "\(error.message)"]) { $1 })
+    return error
+  }
+
+  private func failed(_ error: any Error, _ context: ServerContext) {
+    self.log.error(
+      "call failed", metadata: self.metadata(context).merging(["error": "\(error)"]) { $1 })
+  }
+
+  private func metadata(_ context: ServerContext) -> Logger.Metadata {
+    var who = "?"
+    if let caller = context.transportSpecific as? Caller { who = caller.name }
+    if let peer = context.transportSpecific as? PeerIdentity { who = peer.commonName ?? "?" }
+    return ["method": "\(context.descriptor.method)", "by": "\(who)", "peer": "\(context.remotePeer)"]
+  }
+}

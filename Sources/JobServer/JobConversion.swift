@@ -1,0 +1,118 @@
+package import JobAPI
+package import JobEngine
+import SwiftProtobuf
+
+/// From the engine's status to the API's job.
+extension Worker_V1_Job {
+  package init(_ status: JobStatus) {
+    self.init()
+    self.id = status.id.description
+    self.name = status.spec.name ?? ""
+    self.owner = status.owner
+    self.command = status.spec.command
+    self.state = Worker_V1_JobState(status.state)
+    self.setTimes(status)
+    if let verdict = status.verdict { self.exit = Worker_V1_Exit(verdict) }
+    self.limits = Worker_V1_Limits(status.spec.limits)
+    self.applied = status.applied.mapValues { limit in .with { $0.set(limit) } }
+    self.usage = Worker_V1_Usage(status.usage)
+    self.outputBytes = status.outputBytes
+    self.labels = status.spec.labels
+    self.workingDirectory = status.spec.workingDirectory ?? ""
+    self.user = "\(status.uid):\(status.gid)"
+    self.network = status.spec.network == .host ? .host : .none
+    self.pid = status.pid ?? 0
+  }
+
+  private mutating func setTimes(_ status: JobStatus) {
+    self.createTime = Google_Protobuf_Timestamp(nanoseconds: status.createTime)
+    if let time = status.startTime { self.startTime = Google_Protobuf_Timestamp(nanoseconds: time) }
+    if let time = status.endTime { self.endTime = Google_Protobuf_Timestamp(nanoseconds: time) }
+    if let timeout = status.spec.timeout { self.timeout = Google_Protobuf_Duration(timeout) }
+  }
+}
+
+extension Worker_V1_AppliedLimit {
+  fileprivate mutating func set(_ limit: AppliedLimit) {
+    self.file = limit.file
+    self.value = limit.value
+  }
+}
+
+extension Worker_V1_JobState {
+  init(_ state: JobState) {
+    switch state {
+    case .starting: self = .starting
+    case .running: self = .running
+    case .stopping: self = .stopping
+    case .finished: self = .finished
+    }
+  }
+}
+
+extension Worker_V1_Exit {
+  init(_ verdict: Verdict) {
+    self.init()
+    if let code = verdict.code { self.code = code }
+    if let signal = verdict.signal { self.signal = signal }
+    self.reason = Worker_V1_ExitReason(verdict.reason)
+    self.message = verdict.message
+    self.evidence = verdict.evidence
+  }
+}
+
+extension Worker_V1_ExitReason {
+  init(_ reason: Verdict.Reason) {
+    switch reason {
+    case .exited: self = .exited
+    case .signaled: self = .signaled
+    case .stopped: self = .stopped
+    case .timedOut: self = .timedOut
+    case .oomKilled: self = .oomKilled
+    case .startFailed: self = .startFailed
+    case .lost: self = .lost
+    }
+  }
+}
+
+extension Worker_V1_Limits {
+  init(_ limits: Limits) {
+    self.init()
+    if let value = limits.cpu { self.cpu = value }
+    if let value = limits.memory { self.memory = value }
+    if let value = limits.memorySwap { self.memorySwap = value }
+    if let value = limits.ioRead { self.ioRead = value }
+    if let value = limits.ioWrite { self.ioWrite = value }
+    if let value = limits.ioReadOps { self.ioReadOps = value }
+    if let value = limits.ioWriteOps { self.ioWriteOps = value }
+    if let value = limits.pids { self.pids = value }
+  }
+}
+
+extension Worker_V1_Usage {
+  init(_ usage: Usage) {
+    self.init()
+    self.cpuTime = Google_Protobuf_Duration(usage.cpuTime)
+    self.cpuThrottledTime = Google_Protobuf_Duration(usage.cpuThrottledTime)
+    self.memoryBytes = usage.memoryBytes
+    self.memoryPeakBytes = usage.memoryPeakBytes
+    self.ioReadBytes = usage.ioReadBytes
+    self.ioWriteBytes = usage.ioWriteBytes
+    self.pids = usage.pids
+  }
+}
+
+extension Google_Protobuf_Timestamp {
+  /// Nanoseconds since 1970.
+  init(nanoseconds: Int64) {
+    let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    self.init(seconds: seconds, nanos: Int32(rest))
+  }
+}
+
+extension Google_Protobuf_Duration {
+  init(_ duration: Duration) {
+    let (seconds, attoseconds) = duration.components
+    self.init(seconds: seconds, nanos: Int32(attoseconds / 1_000_000_000))
+  }
+}

@@ -1,0 +1,77 @@
+import JobEngine
+import Linux
+package import Logging
+
+/// Says in the log what happens to jobs: started, told to stop, ended, with id and owner. Never what
+/// is in their environment.
+package struct JobJournal: Sendable {
+  private let log: Logger
+  private let started: AsyncStream<JobID>.Continuation
+  private let ids: AsyncStream<JobID>
+
+  package init(log: Logger) {
+    self.log = log
+    (self.ids, self.started) = AsyncStream.makeStream()
+  }
+
+  func started(_ status: JobStatus) {
+    guard status.state != .finished else { return }  // a repeated request: it was said before
+    let command = status.spec.command.joined(separator: " ")
+    self.log.info(
+      "job started",
+      metadata: [
+        "job": "\(status.id)", "owner": "\(status.owner)", "name": "\(status.spec.name ?? "")",
+        "command": "\(command)",
+      ])
+    self.started.yield(status.id)
+  }
+
+  func stopping(_ job: JobSummary, signal: Signal, grace: Duration, by caller: Caller) {
+    self.log.info(
+      "job told to stop",
+      metadata: [
+        "job": "\(job.id)", "owner": "\(job.owner)", "by": "\(caller.name)",
+        "signal": "\(signal)", "grace": "\(grace)",
+      ])
+  }
+
+  func signaled(_ job: JobSummary, signal: Signal, by caller: Caller) {
+    self.log.info(
+      "job signaled",
+      metadata: [
+        "job": "\(job.id)", "owner": "\(job.owner)", "by": "\(caller.name)",
+        "signal": "\(signal)",
+      ])
+  }
+
+  func removed(_ job: JobSummary, by caller: Caller) {
+    self.log.info(
+      "job removed",
+      metadata: ["job": "\(job.id)", "owner": "\(job.owner)", "by": "\(caller.name)"])
+  }
+
+  /// Waits for the end of every job that runs now or is started later, and says so, until `finish`.
+  func follow(_ engine: some JobWorker) async {
+    for job in engine.jobs() where job.state != .finished { self.started.yield(job.id) }
+    await withDiscardingTaskGroup { group in
+      for await id in self.ids {
+        group.addTask {
+          // An error: the engine is closing, and the next one will tell of the end.
+          if let status = try? await engine.wait(id) { self.ended(status) }
+        }
+      }
+      group.cancelAll()
+    }
+  }
+
+  func finish() { self.started.finish() }
+
+  private func ended(_ status: JobStatus) {
+    self.log.info(
+      "job ended",
+      metadata: [
+        "job": "\(status.id)", "owner": "\(status.owner)",
+        "verdict": "\(status.verdict?.message ?? "unknown")",
+      ])
+  }
+}

@@ -1,0 +1,166 @@
+package import GRPCCore
+package import JobAPI
+import JobEngine
+import Linux
+import SwiftProtobuf
+
+/// What the server says of itself.
+package struct ServerInformation: Hashable, Sendable {
+  let version: String
+  let cgroupVersion: String
+
+  package init(version: String, cgroupVersion: String) {
+    self.version = version
+    self.cgroupVersion = cgroupVersion
+  }
+}
+
+/// The API over the engine. Each method converts, authorizes, calls and converts; the role was
+/// checked by `Gate` before.
+package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleServiceProtocol {
+  private let engine: Engine
+  private let information: ServerInformation
+  private let journal: JobJournal
+  private let longCalls: LongCalls
+
+  package init(
+    engine: Engine, information: ServerInformation, journal: JobJournal, longCalls: LongCalls
+  ) {
+    self.engine = engine
+    self.information = information
+    self.journal = journal
+    self.longCalls = longCalls
+  }
+
+  package func startJob(
+    request: Worker_V1_StartJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_StartJobResponse {
+    let caller = try context.caller
+    let spec = try JobSpec(request.spec)
+    try Authorization.check(spec, caller)
+    let requestID = request.requestID.isEmpty ? nil : request.requestID
+    let status = try await self.engine.start(spec, owner: caller.name, requestID: requestID)
+    self.journal.started(status)
+    return .with { $0.job = Worker_V1_Job(status) }
+  }
+
+  package func stopJob(
+    request: Worker_V1_StopJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_StopJobResponse {
+    let caller = try context.caller
+    let signal = try Signal(apiText: request.signal, empty: "TERM")
+    let grace = try request.hasGrace ? Duration(request.grace, field: "grace") : .seconds(10)
+    let job = try self.find(request.job, for: .stopJob, caller)
+    self.journal.stopping(job, signal: signal, grace: grace, by: caller)
+    let status = try await self.engine.stop(
+      job.id, signal: signal.number, grace: grace, by: caller.name)
+    return .with { $0.job = Worker_V1_Job(status) }
+  }
+
+  package func signalJob(
+    request: Worker_V1_SignalJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_SignalJobResponse {
+    let caller = try context.caller
+    let signal = try Signal(apiText: request.signal)
+    let job = try self.find(request.job, for: .signalJob, caller)
+    try await self.engine.signal(job.id, signal.number)
+    self.journal.signaled(job, signal: signal, by: caller)
+    return Worker_V1_SignalJobResponse()
+  }
+
+  package func getJob(
+    request: Worker_V1_GetJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_GetJobResponse {
+    let job = try self.find(request.job, for: .getJob, try context.caller)
+    let status = try await self.engine.status(job.id)
+    return .with { $0.job = Worker_V1_Job(status) }
+  }
+
+  package func listJobs(
+    request: Worker_V1_ListJobsRequest, context: ServerContext
+  ) async throws -> Worker_V1_ListJobsResponse {
+    let caller = try context.caller
+    var response = Worker_V1_ListJobsResponse()
+    for job in self.engine.jobs()
+    where Authorization.allows(.listJobs, onJobOf: job.owner, caller) && request.selects(job) {
+      do throws(WorkerError) {
+        response.jobs.append(Worker_V1_Job(try await self.engine.status(job.id)))
+      } catch {
+        if error.code != .notFound { throw error }  // it was removed meanwhile
+      }
+    }
+    return response
+  }
+
+  package func streamOutput(
+    request: Worker_V1_StreamOutputRequest,
+    response: RPCWriter<Worker_V1_StreamOutputResponse>, context: ServerContext
+  ) async throws {
+    let job = try self.find(request.job, for: .streamOutput, try context.caller)
+    let wanted = try OutputRequest(request, job: job.id)
+    guard wanted.follow else {
+      return try await self.send(wanted, of: job.id, to: response)
+    }
+    try await self.longCalls.run { try await self.send(wanted, of: job.id, to: response) }
+  }
+
+  package func waitJob(
+    request: Worker_V1_WaitJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_WaitJobResponse {
+    let job = try self.find(request.job, for: .waitJob, try context.caller)
+    let status = try await self.longCalls.run { try await self.engine.wait(job.id) }
+    return .with { $0.job = Worker_V1_Job(status) }
+  }
+
+  package func removeJob(
+    request: Worker_V1_RemoveJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_RemoveJobResponse {
+    let caller = try context.caller
+    let job = try self.find(request.job, for: .removeJob, caller)
+    try await self.engine.remove(job.id)
+    self.journal.removed(job, by: caller)
+    return Worker_V1_RemoveJobResponse()
+  }
+
+  package func getServerInfo(
+    request: Worker_V1_GetServerInfoRequest, context: ServerContext
+  ) async throws -> Worker_V1_GetServerInfoResponse {
+    let caller = try context.caller
+    return .with {
+      $0.version = self.information.version
+      $0.identity = caller.name
+      $0.roles = caller.roles.map(\.rawValue)
+      $0.cgroupVersion = self.information.cgroupVersion
+    }
+  }
+
+  /// The job that `reference` names, among those the caller may use `method` on.
+  private func find(
+    _ reference: String, for method: Method, _ caller: Caller
+  ) throws(RPCError) -> JobSummary {
+    try JobReference(reference).resolve(among: self.engine.jobs(), for: method, caller)
+  }
+
+  private func send(
+    _ wanted: OutputRequest, of job: JobID, to response: RPCWriter<Worker_V1_StreamOutputResponse>
+  ) async throws {
+    let output = try self.engine.output(of: job, from: wanted.cursor, follow: wanted.follow)
+    for try await event in output {
+      switch event {
+      case .chunk(let chunk):
+        guard wanted.streams.contains(chunk.stream) else { continue }
+        try await response.write(Worker_V1_StreamOutputResponse(chunk))
+      case .end(let end):
+        let status = end.complete ? try await self.engine.status(job) : nil
+        try await response.write(Worker_V1_StreamOutputResponse(end, job: status))
+      }
+    }
+  }
+}
+
+extension Worker_V1_ListJobsRequest {
+  func selects(_ job: JobSummary) -> Bool {
+    (self.states.isEmpty || self.states.contains(Worker_V1_JobState(job.state)))
+      && self.labels.allSatisfy { job.labels[$0.key] == $0.value }
+  }
+}

@@ -1,0 +1,23 @@
+package import JobEngine
+
+/// What the service needs of the engine: the methods of `Worker`, so that tests can stand in one that
+/// needs neither root nor processes.
+package protocol JobWorker: Sendable {
+  associatedtype Output: AsyncSequence & Sendable where Output.Element == OutputEvent
+
+  func start(
+    _ spec: JobSpec, owner: String, requestID: String?
+  ) async throws(WorkerError) -> JobStatus
+  func stop(
+    _ id: JobID, signal: Int32, grace: Duration, by identity: String
+  ) async throws(WorkerError) -> JobStatus
+  func signal(_ id: JobID, _ signal: Int32) async throws(WorkerError)
+  func status(_ id: JobID) async throws(WorkerError) -> JobStatus
+  func jobs() -> [JobSummary]
+  func output(of id: JobID, from cursor: Cursor?, follow: Bool) throws(WorkerError) -> Output
+  func wait(_ id: JobID) async throws(WorkerError) -> JobStatus
+  func remove(_ id: JobID) async throws(WorkerError)
+  func close() async
+}
+
+extension Worker: JobWorker {}

@@ -1,0 +1,150 @@
+import GRPCCore
+package import GRPCNghttp2
+import JobEngine
+package import Linux
+package import Logging
+
+/// How a server is run.
+package struct ServerConfiguration: Sendable {
+  package var address: SocketAddress
+  package var tls: TLSConfiguration
+  /// Of the SPIFFE IDs in client certificates.
+  package var trustDomain: String
+  package var information: ServerInformation
+  package var limits = TransportLimits()
+  /// End all jobs when the server ends.
+  package var stopsJobs = false
+  /// How long followers and waiters may go on once the server ends.
+  package var drainGrace = Duration.seconds(1)
+
+  package init(
+    address: SocketAddress, tls: TLSConfiguration, trustDomain: String,
+    information: ServerInformation
+  ) {
+    self.address = address
+    self.tls = tls
+    self.trustDomain = trustDomain
+    self.information = information
+  }
+}
+
+/// What a running server can be told.
+package enum ServerOrder: Hashable, Sendable {
+  /// Take no more calls, finish those that run, end.
+  case drain
+  /// Read certificate, key and revocation list again.
+  case reload
+}
+
+/// The service on the network: made of engine, transport and log, and taken down in order.
+package struct Server<Engine: JobWorker>: Sendable {
+  private let configuration: ServerConfiguration
+  private let engine: Engine
+  private let log: Logger
+  private let loop: EventLoop
+  private let transport: Nghttp2ServerTransport
+  private let server: GRPCServer<Nghttp2ServerTransport>
+  private let journal: JobJournal
+  private let longCalls = LongCalls()
+
+  /// Binds, so that a port that is taken or a bad certificate shows before anything runs.
+  package init(
+    _ configuration: ServerConfiguration, engine: Engine, loops: EventLoopGroup, log: Logger
+  ) throws {
+    self.configuration = configuration
+    self.engine = engine
+    self.log = log
+    self.loop = loops.next()
+    self.journal = JobJournal(log: log)
+    self.transport = try Nghttp2ServerTransport(
+      address: configuration.address, tls: configuration.tls, limits: configuration.limits,
+      loops: loops, onEvent: { log.transport($0) })
+    self.server = GRPCServer(
+      transport: self.transport,
+      services: [
+        JobService(
+          engine: engine, information: configuration.information, journal: self.journal,
+          longCalls: self.longCalls)
+      ],
+      interceptors: [Gate(trustDomain: configuration.trustDomain, log: log)])
+  }
+
+  /// Where it is reached, with the port that the kernel chose when 0 was asked.
+  package var address: SocketAddress { self.transport.listeningAddress }
+
+  /// Serves until told to drain, or until the orders end.
+  package func run(orders: AsyncStream<ServerOrder>) async throws {
+    try await withThrowingTaskGroup { group in
+      group.addTask { try await self.server.serve() }
+      group.addTask { await self.journal.follow(self.engine) }
+      group.addTask {
+        for await order in orders {
+          if order == .drain { break }
+          self.reload()
+        }
+        await self.drain()
+        self.journal.finish()
+      }
+      self.log.notice("serving", metadata: ["address": "\(self.address)"])
+      try await group.waitForAll()
+    }
+    self.log.notice("ended", metadata: ["address": "\(self.address)"])
+  }
+
+  private func reload() {
+    do throws(TLSConfigurationError) {
+      try self.transport.reload(tls: self.configuration.tls)
+      self.log.notice("certificates read again")
+    } catch {
+      self.log.error("certificates not read again", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  private func drain() async {
+    self.log.notice("draining", metadata: ["stops_jobs": "\(self.configuration.stopsJobs)"])
+    self.server.beginGracefulShutdown()
+    if self.configuration.stopsJobs { await self.stopJobs() }
+    await withTaskGroup { group in
+      group.addTask { await self.longCalls.untilIdle() }
+      group.addTask { try? await self.loop.pause(for: self.configuration.drainGrace) }
+      _ = await group.next()
+      group.cancelAll()
+    }
+    self.longCalls.end()
+  }
+
+  private func stopJobs() async {
+    await withDiscardingTaskGroup { group in
+      for job in self.engine.jobs() where job.state != .finished {
+        group.addTask {
+          do throws(WorkerError) {
+            _ = try await self.engine.stop(
+              job.id, signal: 15, grace: .seconds(10), by: "server")
+          } catch {
+            self.log.error("job not stopped", metadata: ["job": "\(job.id)", "error": "\(error)"])
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Logger {
+  /// One line a connection that was refused; those that come and go are for debugging.
+  func transport(_ event: TransportEvent) {
+    switch event {
+    case .handshakeRefused(let peer, let reason):
+      self.notice("connection refused", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+    case .connectionRefused(let peer, let reason):
+      self.warning("connection refused", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+    case .connectionOpened(let peer, let identity):
+      self.debug(
+        "connection opened",
+        metadata: ["peer": "\(peer)", "by": "\(identity.commonName ?? "?")"])
+    case .connectionClosed(let peer, let reason):
+      self.debug("connection closed", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+    case .acceptFailed(let reason):
+      self.error("connections cannot be accepted", metadata: ["reason": "\(reason)"])
+    }
+  }
+}
