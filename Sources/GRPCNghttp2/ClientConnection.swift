@@ -94,7 +94,8 @@ final class ClientConnection: Connection, @unchecked Sendable {
       self.hasSettings
       ? "the connection to \(self.authority) was lost: \(reason)"
       : "cannot connect to \(self.authority) (\(self.peer)): \(reason)"
-    return RPCError(code: .unavailable, message: message)
+    let cause = self.hasSettings ? nil : ConnectFailure()
+    return RPCError(code: .unavailable, message: message, cause: cause)
   }
 
   // MARK: Calls

@@ -1,0 +1,3 @@
+/// The `cause` of an UNAVAILABLE whose connection could not be made, as against one that was lost: the
+/// server has seen nothing of the call.
+package struct ConnectFailure: Error, Hashable {}

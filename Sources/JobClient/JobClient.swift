@@ -1,0 +1,156 @@
+package import GRPCCore
+import GRPCProtobuf
+package import JobAPI
+import Linux
+import SwiftProtobuf
+
+/// The API for programs: one method a call, repeated while the server is away wherever a repetition
+/// does no harm. Prints nothing.
+///
+/// When the very first connection cannot be made that is told at once: then the address is wrong, or
+/// nobody is there. Once a connection has been made, its loss is bridged.
+package struct JobClient<Transport: ClientTransport>: Sendable {
+  package typealias Job = Worker_V1_Job
+
+  private let service: Worker_V1_JobService.Client<Transport>
+  private let policy: RetryPolicy
+  private let pause: @Sendable (Duration) async throws -> Void
+  private let onRetry: @Sendable (RPCError) -> Void
+  private let wasConnected = Lock(false)
+
+  /// `pause` waits without polling; `onRetry` is told of a failure that will be bridged.
+  package init(
+    transport: Transport, policy: RetryPolicy = RetryPolicy(),
+    pause: @escaping @Sendable (Duration) async throws -> Void,
+    onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
+  ) {
+    self.service = Worker_V1_JobService.Client(wrapping: GRPCClient(transport: transport))
+    self.policy = policy
+    self.pause = pause
+    self.onRetry = onRetry
+  }
+
+  /// Starts a job. The request carries a random number by which the server knows a repetition, so
+  /// that a lost answer never starts two.
+  package func start(_ spec: Worker_V1_JobSpec) async throws -> Job {
+    let request = Worker_V1_StartJobRequest.with {
+      $0.spec = spec
+      $0.requestID = Self.randomID()
+    }
+    return try await self.retrying { try await self.service.startJob(request).job }
+  }
+
+  /// Ends a job and answers when it is gone; `grace` nil is the server's default.
+  package func stop(_ job: String, signal: String = "", grace: Duration? = nil) async throws -> Job {
+    let request = Worker_V1_StopJobRequest.with {
+      $0.job = job
+      $0.signal = signal
+      if let grace { $0.grace = Google_Protobuf_Duration(rounding: grace) }
+    }
+    return try await self.retrying { try await self.service.stopJob(request).job }
+  }
+
+  /// Sends a signal; never repeated, as two are not one.
+  package func signal(_ job: String, _ signal: String) async throws {
+    let request = Worker_V1_SignalJobRequest.with {
+      $0.job = job
+      $0.signal = signal
+    }
+    _ = try await self.once { try await self.service.signalJob(request) }
+  }
+
+  package func get(_ job: String) async throws -> Job {
+    let request = Worker_V1_GetJobRequest.with { $0.job = job }
+    return try await self.retrying { try await self.service.getJob(request).job }
+  }
+
+  /// The jobs in these states (empty: all) that carry all of these labels, oldest first.
+  package func list(
+    states: [Worker_V1_JobState] = [], labels: [String: String] = [:]
+  ) async throws -> [Job] {
+    let request = Worker_V1_ListJobsRequest.with {
+      $0.states = states
+      $0.labels = labels
+    }
+    return try await self.retrying { try await self.service.listJobs(request).jobs }
+  }
+
+  /// Answers when the job has finished.
+  package func wait(_ job: String) async throws -> Job {
+    let request = Worker_V1_WaitJobRequest.with { $0.job = job }
+    return try await self.retrying { try await self.service.waitJob(request).job }
+  }
+
+  /// Forgets a finished job; never repeated, as the second answer would be that there is none.
+  package func remove(_ job: String) async throws {
+    let request = Worker_V1_RemoveJobRequest.with { $0.job = job }
+    _ = try await self.once { try await self.service.removeJob(request) }
+  }
+
+  package func serverInfo() async throws -> Worker_V1_GetServerInfoResponse {
+    try await self.retrying {
+      try await self.service.getServerInfo(Worker_V1_GetServerInfoRequest())
+    }
+  }
+
+  /// Hands every byte of a job's output to `onChunk` exactly once, in order, however often the
+  /// connection is lost in between; gives back the end.
+  package func output(
+    of request: OutputRequest,
+    onChunk: @escaping @Sendable (Worker_V1_OutputChunk) async throws -> Void
+  ) async throws -> Worker_V1_OutputEnd {
+    let output = ResumingOutput(request)
+    var backoff = Backoff(self.policy)
+    while true {
+      let before = output.cursor
+      do {
+        return try await self.once {
+          try await self.service.streamOutput(output.request) { response in
+            try await output.receive(response, onChunk)
+          }
+        }
+      } catch let error as RPCError where self.isBridgeable(error) {
+        if output.cursor != before { backoff = Backoff(self.policy) }
+        try await self.wait(for: &backoff, after: error)
+      }
+    }
+  }
+
+  // MARK: Repeating
+
+  private func retrying<Success>(_ call: () async throws -> Success) async throws -> Success {
+    var backoff = Backoff(self.policy)
+    while true {
+      do {
+        return try await self.once(call)
+      } catch let error as RPCError where self.isBridgeable(error) {
+        try await self.wait(for: &backoff, after: error)
+      }
+    }
+  }
+
+  private func once<Success>(_ call: () async throws -> Success) async throws -> Success {
+    do {
+      let result = try await call()
+      self.wasConnected.withLock { $0 = true }
+      return result
+    } catch let error as RPCError {
+      if !error.isConnectFailure { self.wasConnected.withLock { $0 = true } }
+      throw error
+    }
+  }
+
+  private func isBridgeable(_ error: RPCError) -> Bool {
+    error.code == .unavailable && self.wasConnected.withLock { $0 }
+  }
+
+  private func wait(for backoff: inout Backoff, after error: RPCError) async throws {
+    guard let delay = backoff.next() else { throw error }
+    self.onRetry(error)
+    try await self.pause(delay)
+  }
+
+  private static func randomID() -> String {
+    Random.bytes(16).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}

@@ -1,0 +1,135 @@
+import FoundationEssentials
+import GRPCCore
+package import JobAPI
+import Linux
+import SwiftProtobuf
+
+/// Which output is wanted.
+package struct OutputRequest: Hashable, Sendable {
+  /// An id, a prefix of one, or a name.
+  package var job: String
+  /// The place to go on behind; nil: from the first byte.
+  package var cursor: String?
+  /// Until the job has ended, or only what is there now.
+  package var follow: Bool
+  /// Empty: both.
+  package var streams: Set<Worker_V1_OutputStream>
+
+  package init(
+    job: String, cursor: String? = nil, follow: Bool = true,
+    streams: Set<Worker_V1_OutputStream> = []
+  ) {
+    self.job = job
+    self.cursor = cursor
+    self.follow = follow
+    self.streams = streams
+  }
+}
+
+/// A reading of output that survives its connections: knows where it is, so that the next one goes
+/// on there, and checks every chunk against that.
+final class ResumingOutput: Sendable {
+  private let wanted: OutputRequest
+  private let position: Lock<OutputPosition>
+
+  init(_ wanted: OutputRequest) {
+    self.wanted = wanted
+    self.position = Lock(OutputPosition(wanted))
+  }
+
+  var cursor: String? { self.position.withLock { $0.cursor } }
+
+  /// What to ask the server for now.
+  var request: Worker_V1_StreamOutputRequest {
+    .with {
+      // By id once it is known: a name may be given to another job while we are away.
+      $0.job = self.cursor.flatMap { $0.split(separator: ".").first.map(String.init) } ?? ""
+      if $0.job.isEmpty { $0.job = self.wanted.job }
+      $0.fromCursor = self.cursor ?? ""
+      $0.follow = self.wanted.follow
+      $0.streams = self.wanted.streams.sorted { $0.rawValue < $1.rawValue }
+    }
+  }
+
+  /// Reads one answer to its end; throws when it breaks off.
+  func receive(
+    _ response: StreamingClientResponse<Worker_V1_StreamOutputResponse>,
+    _ onChunk: @Sendable (Worker_V1_OutputChunk) async throws -> Void
+  ) async throws -> Worker_V1_OutputEnd {
+    for try await message in response.messages {
+      switch message.event {
+      case .chunk(let chunk):
+        let fresh = try self.position.withLock { (position) throws(RPCError) in
+          try position.fresh(of: chunk)
+        }
+        if let fresh { try await onChunk(fresh) }
+        // Only now: what was not handed over is asked for again.
+        self.position.withLock { $0.advance(over: chunk) }
+      case .end(let end):
+        try self.position.withLock { (position) throws(RPCError) in try position.finish(end) }
+        return end
+      case nil:
+        continue  // an event of a later version
+      }
+    }
+    throw RPCError(code: .unavailable, message: "the output broke off without its last message")
+  }
+}
+
+/// Where a reading is, in the journal and in each stream.
+struct OutputPosition: Hashable, Sendable {
+  private(set) var cursor: String?
+  /// The next byte of each stream; unknown behind a cursor until its first chunk.
+  private var next: [Worker_V1_OutputStream: Int64]
+  private let streams: Set<Worker_V1_OutputStream>
+
+  init(_ wanted: OutputRequest) {
+    self.cursor = wanted.cursor
+    self.streams = wanted.streams.isEmpty ? [.stdout, .stderr] : wanted.streams
+    self.next = wanted.cursor == nil ? [.stdout: 0, .stderr: 0] : [:]
+  }
+
+  /// What of the chunk has not been handed over yet, nil if nothing; throws when bytes are missing.
+  func fresh(of chunk: Worker_V1_OutputChunk) throws(RPCError) -> Worker_V1_OutputChunk? {
+    guard let next = self.next[chunk.stream] else { return chunk }
+    guard chunk.offset <= next else {
+      throw Self.gap(in: chunk.stream, from: next, to: chunk.offset)
+    }
+    let known = next - chunk.offset
+    if known == 0 { return chunk }
+    if known >= Int64(chunk.data.count) { return nil }
+    var rest = chunk
+    rest.data = Data(chunk.data.dropFirst(Int(known)))
+    rest.offset = next
+    return rest
+  }
+
+  mutating func advance(over chunk: Worker_V1_OutputChunk) {
+    let end = chunk.offset + Int64(chunk.data.count)
+    self.next[chunk.stream] = max(self.next[chunk.stream] ?? 0, end)
+    self.cursor = chunk.cursor
+  }
+
+  /// The end says how many bytes there are: all of them must have come.
+  mutating func finish(_ end: Worker_V1_OutputEnd) throws(RPCError) {
+    let totals: [Worker_V1_OutputStream: Int64] = [
+      .stdout: end.stdoutBytes, .stderr: end.stderrBytes,
+    ]
+    for stream in self.streams {
+      guard let next = self.next[stream], let total = totals[stream], next != total else {
+        continue
+      }
+      throw Self.gap(in: stream, from: next, to: total)
+    }
+    self.cursor = end.cursor
+  }
+
+  private static func gap(
+    in stream: Worker_V1_OutputStream, from: Int64, to: Int64
+  ) -> RPCError {
+    RPCError(
+      code: .dataLoss,
+      message: "\(stream == .stderr ? "stderr" : "stdout") goes on at byte \(to) where byte "
+        + "\(from) was expected")
+  }
+}

@@ -1,0 +1,41 @@
+package import GRPCCore
+import GRPCNghttp2
+import Linux
+
+/// How long, and how often, a call that may be repeated is repeated while the server is away.
+package struct RetryPolicy: Hashable, Sendable {
+  package var firstDelay = Duration.milliseconds(100)
+  package var longestDelay = Duration.seconds(3)
+  /// From the first failure in a row to giving up: longer than a server takes to be replaced.
+  package var patience = Duration.seconds(60)
+
+  package init() {}
+}
+
+/// The waits between repetitions: each twice as long as the one before, a little random, so that the
+/// clients of a server that comes back do not all come at once.
+struct Backoff {
+  private let policy: RetryPolicy
+  private var delay: Duration
+  private var waited = Duration.zero
+
+  init(_ policy: RetryPolicy) {
+    self.policy = policy
+    self.delay = policy.firstDelay
+  }
+
+  /// Nil when it is time to give up.
+  mutating func next() -> Duration? {
+    guard self.waited < self.policy.patience else { return nil }
+    let share = Double(Random.bytes(1).first ?? 0) / 255
+    let delay = self.delay * (0.75 + share / 2)
+    self.waited += delay
+    self.delay = min(self.delay * 2, self.policy.longestDelay)
+    return delay
+  }
+}
+
+extension RPCError {
+  /// Whether nobody was there, so that the server has seen nothing of the call.
+  package var isConnectFailure: Bool { self.cause is ConnectFailure }
+}
