@@ -14,6 +14,9 @@ enum Harness {
     }
   }()
 
+  /// Where the bodies of tests run: a `RawPeer` blocks its thread, which the shared pool must not.
+  static let threads = BlockingThreads(name: "test", count: 16)
+
   typealias Client = GRPCClient<Nghttp2ClientTransport>
 
   /// A server on a free port of 127.0.0.1 for as long as `body` runs.
@@ -29,8 +32,8 @@ enum Harness {
     let server = GRPCServer(transport: transport, services: [service])
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.serve() }
-      let result = try await body(
-        Server(server: server, address: transport.listeningAddress, events: events))
+      let handle = Server(server: server, address: transport.listeningAddress, events: events)
+      let result = try await withTaskExecutorPreference(Self.threads) { try await body(handle) }
       group.cancelAll()  // cuts what is left
       try await group.waitForAll()
       return result

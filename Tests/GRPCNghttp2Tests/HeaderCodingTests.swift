@@ -18,11 +18,12 @@ import Testing
     #expect(PercentEncoding.decode(wire) == text)
   }
 
-  @Test(arguments: [
-    ("1H", 3_600_000_000_000), ("2M", 120_000_000_000), ("3S", 3_000_000_000),
-    ("4m", 4_000_000), ("5u", 5_000), ("6n", 6), ("0n", 0), ("99999999n", 99_999_999),
-    ("99999999H", .max / 2),
-  ] as [(String, Int64)])
+  @Test(
+    arguments: [
+      ("1H", 3_600_000_000_000), ("2M", 120_000_000_000), ("3S", 3_000_000_000),
+      ("4m", 4_000_000), ("5u", 5_000), ("6n", 6), ("0n", 0), ("99999999n", 99_999_999),
+      ("99999999H", .max / 2),
+    ] as [(String, Int64)])
   func timeoutsAreRead(text: String, nanoseconds: Int64) {
     #expect(TimeoutCoding.decode(text) == nanoseconds)
   }
@@ -96,10 +97,12 @@ import Testing
     #expect(headers["grpc-message"] == "no job '%C3%BC'")
     #expect(headers["a-bin"] == "AQID")
     #expect(HeaderCoding.status(headers) == status)
-    #expect(HeaderCoding.trailers(.init(code: .ok, message: ""), [:], only: false).fields.count == 1)
+    #expect(
+      HeaderCoding.trailers(.init(code: .ok, message: ""), [:], only: false).fields.count == 1)
   }
 
-  @Test(arguments: ["a\nb", " x", "x ", "ü"]) func metadataThatCannotBeSentIsAnError(value: String) {
+  @Test(arguments: ["a\nb", " x", "x ", "ü"]) func metadataThatCannotBeSentIsAnError(value: String)
+  {
     let error = #expect(throws: RPCError.self) {
       try HeaderCoding.response(["key": .string(value)])
     }

@@ -89,7 +89,8 @@ import Testing
   func serverStreamIsExact(count: Int, size: Int) async throws {
     try await Harness.withServer { server in
       try await server.withClient { client in
-        let received = try await client.expand("Expand", Array("\(count) \(size)".utf8)) { response in
+        let received = try await client.expand("Expand", Array("\(count) \(size)".utf8)) {
+          response in
           var number = 0
           for try await message in response.messages {
             guard message == Pattern.message(number: number, size: size) else { break }

@@ -1,0 +1,112 @@
+import GRPCCore
+import Testing
+
+@testable import GRPCNghttp2
+
+/// What a peer sees that speaks HTTP/2 by hand.
+@Suite struct HTTPTests {
+  @Test(arguments: [
+    (":method", "GET", "405"), ("content-type", "text/plain", "415"),
+  ])
+  func whatIsNotGRPCGetsAnHTTPStatus(name: String, value: String, status: String) async throws {
+    try await Harness.withServer { server in
+      let peer = try RawPeer.connect(to: server.address)
+      var headers = RawPeer.post("/test.Echo/Get").filter { $0.0 != name }
+      headers.insert((name, value), at: name.hasPrefix(":") ? 0 : headers.count)
+      let stream = try peer.request(headers)
+      let answer = try peer.pump(toEndOf: stream)
+      #expect(answer.headers.first?[":status"] == status)
+    }
+  }
+
+  @Test func unknownCompressionIsRefusedWithWhatWeAccept() async throws {
+    try await Harness.withServer { server in
+      let peer = try RawPeer.connect(to: server.address)
+      let stream = try peer.request(
+        RawPeer.post("/test.Echo/Get", extra: [("grpc-encoding", "gzip")]),
+        body: RawPeer.frame([1]))
+      let answer = try peer.pump(toEndOf: stream)
+      #expect(answer.headers.last?["grpc-status"] == "12")
+      #expect(answer.headers.last?["grpc-accept-encoding"] == "identity")
+    }
+  }
+
+  @Test func oversizedHeadersAreRefusedAndTheConnectionGoesOn() async throws {
+    try await Harness.withServer { server in
+      let peer = try RawPeer.connect(to: server.address)
+      let large = String(repeating: "x", count: 10_000)
+      let stream = try peer.request(
+        RawPeer.post("/test.Echo/Get", extra: [("a", large), ("b", large)]))
+      let answer = try peer.pump(toEndOf: stream)
+      #expect(answer.headers.last?["grpc-status"] == "8")
+      #expect(answer.headers.last?["grpc-message"] == "headers are larger than 16384 bytes")
+      let next = try peer.request(
+        RawPeer.post("/test.Echo/Get"), body: RawPeer.frame([1, 2]))
+      #expect(try peer.pump(toEndOf: next).data == RawPeer.frame([1, 2]))
+    }
+  }
+
+  @Test func oversizedMessageIsRefusedBeforeItHasCome() async throws {
+    try await Harness.withServer { server in
+      let peer = try RawPeer.connect(to: server.address)
+      let stream = try peer.request(
+        RawPeer.post("/test.Echo/Get"), body: [0, 0xff, 0, 0, 0] + [1, 2, 3], end: false)
+      let answer = try peer.pump(toEndOf: stream)
+      #expect(answer.headers.last?["grpc-status"] == "8")
+      #expect(answer.headers.last?["grpc-message"]?.contains("limit of 4194304") == true)
+    }
+  }
+
+  @Test func requestThatEndsInsideOfAMessageIsAnError() async throws {
+    try await Harness.withServer { server in
+      let peer = try RawPeer.connect(to: server.address)
+      let stream = try peer.request(
+        RawPeer.post("/test.Echo/Get"), body: [0, 0, 0, 0, 9, 1, 2, 3])
+      #expect(try peer.pump(toEndOf: stream).headers.last?["grpc-status"] == "13")
+    }
+  }
+
+  @Test func answerBeforeTheRequestHasEndedStopsTheSender() async throws {
+    try await Harness.withServer { server in
+      let peer = try RawPeer.connect(to: server.address)
+      let stream = try peer.request(RawPeer.post("/test.Echo/Fail"), body: [], end: false)
+      try peer.pump { $0.answers[stream]?.reset != nil || $0.answers[stream]?.ended == true }
+      #expect(peer.answers[stream]?.headers.last?["grpc-status"] == "7")
+      let next = try peer.request(RawPeer.post("/test.Echo/Get"), body: RawPeer.frame([1]))
+      #expect(try peer.pump(toEndOf: next).data == RawPeer.frame([1]))
+    }
+  }
+
+  @Test func resetFloodEndsTheConnection() async throws {
+    var limits = TransportLimits()
+    limits.resetBurst = 100
+    limits.resetsPerSecond = 1
+    try await Harness.withServer(limits: limits) { server in
+      let peer = try RawPeer.connect(to: server.address)
+      do {
+        for _ in 0..<1000 {
+          let stream = try peer.request(RawPeer.post("/test.Echo/Get"), body: [], end: false)
+          try peer.reset(stream)
+        }
+        try peer.pumpToEnd()
+      } catch {
+        // The server may have closed before all was sent.
+      }
+      _ = await server.events.first { event in
+        guard case .connectionClosed = event else { return false }
+        return true
+      }
+    }
+  }
+
+  @Test func garbageEndsTheConnection() async throws {
+    try await Harness.withServer { server in
+      let peer = try RawPeer.connect(to: server.address)
+      try peer.pump { $0.hasSettings }
+      try peer.sendGarbage()
+      try peer.pumpToEnd()
+      let goAways = peer.goAways.count
+      #expect(goAways == 1)
+    }
+  }
+}
