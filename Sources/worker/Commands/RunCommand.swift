@@ -1,0 +1,83 @@
+import ArgumentParser
+import Glibc
+import JobAPI
+import JobClient
+import Linux
+
+/// `worker run`
+struct RunCommand: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Start a job, follow its output, exit with its exit code.",
+    discussion: """
+      Its stdout and stderr come out here, byte for byte. Ctrl-C once is passed on to the job, twice \
+      stops it; losing this client never ends the job.
+
+      EXAMPLE: worker run --memory 256M --cpu 1.5 --timeout 10m -- make -j4
+      """)
+  static let signals: [Int32] = [SIGINT, SIGTERM, SIGHUP]
+
+  @OptionGroup(title: "Job Options") var job: JobOptions
+  @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+  func run(_ session: Session) async throws -> Int32 {
+    let interrupts = Lock(Interrupts())
+    return try await withThrowingTaskGroup(of: Int32?.self) { group in
+      group.addTask { try await self.follow(session, interrupts) }
+      group.addTask { try await self.obey(session, interrupts) }
+      defer { group.cancelAll() }
+      while let ended = try await group.next() {
+        if let code = ended { return code }
+      }
+      return ExitCode.failed
+    }
+  }
+
+  private func follow(_ session: Session, _ interrupts: Lock<Interrupts>) async throws -> Int32 {
+    let job = try await session.client.start(self.job.spec)
+    interrupts.withLock { $0.started(job.id) }
+    do {
+      let end = try await session.client.output(of: OutputRequest(job: job.id)) { chunk in
+        try await session.output.write(chunk)
+      }
+      return Self.tell(end.hasJob ? end.job : try await session.client.wait(job.id))
+    } catch {
+      Message.print(Failure(error).description)
+      throw Failure("job \(job.id) goes on; worker logs --follow \(job.id) shows it")
+    }
+  }
+
+  /// Does what the signals ask for, until the job has ended.
+  private func obey(_ session: Session, _ interrupts: Lock<Interrupts>) async throws -> Int32? {
+    await withDiscardingTaskGroup { group in
+      for await signal in session.signals {
+        switch interrupts.withLock({ $0.received(signal) }) {
+        case .forward(let job):
+          // It may just have ended, and then there is nobody to interrupt.
+          group.addTask { try? await session.client.signal(job, "INT") }
+        case .stop(let job):
+          Message.print("stopping job \(job)")
+          group.addTask { _ = try? await session.client.stop(job) }
+        case .leave(let code, let message):
+          Message.print(message)
+          exit(code)
+        }
+      }
+      group.cancelAll()
+    }
+    return nil
+  }
+
+  private static func tell(_ job: Worker_V1_Job) -> Int32 {
+    let ending = JobEnding(job)
+    if let message = ending.message { Message.print(message) }
+    return ending.code
+  }
+}
+
+extension OutputWriter {
+  /// To the stream it was written to by the job.
+  func write(_ chunk: Worker_V1_OutputChunk) async throws(Failure) {
+    try await self.write([UInt8](chunk.data), to: chunk.stream == .stderr ? .stderr : .stdout)
+  }
+}

@@ -1,0 +1,135 @@
+import ArgumentParser
+import GRPCNghttp2
+import Glibc
+import JobEngine
+import JobServer
+import Linux
+import Logging
+
+/// `worker serve`
+struct ServeCommand: LoopCommand, Sendable {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Run the server of this host (as root).",
+    discussion: """
+      SIGTERM ends it with 0 after the calls that run; its jobs go on, and the next server on the same \
+      state directory has them again. SIGHUP reads the certificates again.
+
+      EXAMPLE: worker serve --listen 0.0.0.0:7443 --certs /etc/worker
+      """)
+
+  @Option(help: "Where to listen, HOST:PORT; an empty HOST is every interface.")
+  var listen = ConnectionOptions.defaultServer
+  @Option(
+    help: """
+      The certificate folder: ca.crt, server.crt, server.key, and ca.crl if there is one. \
+      (WORKER_CERTS; default: ./certs, then /etc/worker)
+      """)
+  var certs: String?
+  @Option(help: "Where jobs and their output are kept.") var stateDir = "/var/lib/worker"
+  @Option(help: "A cgroup2 folder below which jobs get theirs. (default: found)")
+  var cgroupRoot: String?
+  @Option(help: "debug, info, notice, warning or error.") var logLevel = LogLevel.info
+  @Flag(help: "Stop all jobs when the server ends.") var stopJobsOnExit = false
+
+  func execute() throws -> Never {
+    // Before the first thread, as threads inherit what is blocked.
+    let signals = try SignalStream([SIGTERM, SIGINT, SIGHUP])
+    let folder = try CertificateSearch(.process).server(
+      self.certs ?? Environment.process["WORKER_CERTS"])
+    let tls = try folder.tls("server")
+    let trustDomain = try folder.trustDomain()
+    let address = try SocketAddress(parsing: self.listen)
+    EventLoop.runOnCurrentThread { loop in
+      do {
+        let worker = try await self.openWorker(hiding: folder.path)
+        var configuration = ServerConfiguration(
+          address: address, tls: tls, trustDomain: trustDomain,
+          information: ServerInformation(
+            version: Version.current, cgroupVersion: worker.cgroupVersion))
+        configuration.stopsJobs = self.stopJobsOnExit
+        try await self.serve(configuration, worker, loop, orders: Self.orders(signals))
+        return ExitCode.success
+      } catch {
+        let failure = Failure(error)
+        Message.print(failure.description)
+        return failure.code
+      }
+    }
+  }
+
+  private func openWorker(hiding certificates: String) async throws -> Worker {
+    var configuration = WorkerConfiguration(stateDirectory: self.stateDir)
+    configuration.cgroupRoot = self.cgroupRoot
+    configuration.hiddenPaths = [try Path.absolute(certificates)]
+    let worker = try await Worker.open(configuration)
+    do {
+      try await worker.prepare()
+    } catch {
+      await worker.close()
+      throw error
+    }
+    return worker
+  }
+
+  private func serve(
+    _ configuration: ServerConfiguration, _ worker: Worker, _ loop: EventLoop,
+    orders: AsyncStream<ServerOrder>
+  ) async throws {
+    let level = self.logLevel.level
+    let log = Logger(label: "worker") { _ in LineLog(level: level) }
+    for problem in worker.problems { log.warning("left alone", metadata: ["what": "\(problem)"]) }
+    do {
+      let server = try Server(
+        configuration, engine: worker, loops: try EventLoopGroup(sharing: loop), log: log)
+      try await server.run(orders: orders)
+    } catch {
+      await worker.close()
+      throw error
+    }
+    await worker.close()
+  }
+
+  private static func orders(_ signals: SignalStream) -> AsyncStream<ServerOrder> {
+    let received = signals.start()
+    return AsyncStream {
+      for await signal in received { return signal == SIGHUP ? .reload : .drain }
+      return nil
+    }
+  }
+}
+
+/// The levels that our log uses.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case debug, info, notice, warning, error
+
+  var level: Logger.Level {
+    switch self {
+    case .debug: .debug
+    case .info: .info
+    case .notice: .notice
+    case .warning: .warning
+    case .error: .error
+    }
+  }
+}
+
+enum Path {
+  /// realpath(3): what a mount in a job's namespace has to cover.
+  static func absolute(_ path: String) throws(Failure) -> String {
+    guard let resolved = realpath(path, nil) else {
+      throw Failure("cannot resolve \(path): \(SystemError.reason(errno: errno))")
+    }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+}
+
+extension EventLoopGroup {
+  /// One loop a processor, of which the calling command's own is one.
+  convenience init(sharing loop: EventLoop) throws(SystemError) {
+    let others = sysconf(CInt(_SC_NPROCESSORS_ONLN)) - 1
+    let more = others > 0 ? try EventLoopGroup(count: others).loops : []
+    self.init([loop] + more)
+  }
+}

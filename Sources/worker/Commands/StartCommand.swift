@@ -1,0 +1,23 @@
+import ArgumentParser
+
+/// `worker start`
+struct StartCommand: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "start",
+    abstract: "Start a job and print its id.",
+    discussion: """
+      Answers once the program has been executed. The job goes on without this client.
+
+      EXAMPLE: id=$(worker start --name build --label branch=main -- make)
+      """)
+
+  @OptionGroup(title: "Job Options") var job: JobOptions
+  @OptionGroup(title: "Connection") var connection: ConnectionOptions
+  @Flag(help: "Print the job as JSON.") var json = false
+
+  func run(_ session: Session) async throws -> Int32 {
+    let job = try await session.client.start(self.job.spec)
+    try StandardStream.stdout.write(self.json ? try JSON.text(job) : "\(job.id)\n")
+    return ExitCode.success
+  }
+}

@@ -1,0 +1,26 @@
+import SwiftProtobuf
+
+/// The JSON mapping of protocol buffers, one line.
+enum JSON {
+  static func text(_ message: some SwiftProtobuf.Message) throws -> String {
+    try message.jsonString() + "\n"
+  }
+
+  /// A list is one array.
+  static func text(_ messages: [some SwiftProtobuf.Message]) throws -> String {
+    "[" + (try messages.map { try $0.jsonString() }.joined(separator: ",")) + "]\n"
+  }
+
+  /// For what is no message of the API.
+  static func text(_ fields: [String: Google_Protobuf_Value]) throws -> String {
+    try self.text(Google_Protobuf_Struct(fields: fields))
+  }
+}
+
+extension Google_Protobuf_Value {
+  init(_ text: String) { self.init(stringValue: text) }
+
+  init(_ texts: [String]) {
+    self.init(listValue: Google_Protobuf_ListValue(values: texts.map { .init(stringValue: $0) }))
+  }
+}

@@ -1,0 +1,72 @@
+import JobAPI
+
+/// A job as lines of `key: value`.
+struct JobPage {
+  private let job: Worker_V1_Job
+
+  init(_ job: Worker_V1_Job) { self.job = job }
+
+  var text: String {
+    let pairs = self.identity + self.life + self.limits + self.usage
+    let width = pairs.map(\.0.count).max() ?? 0
+    return pairs.map { key, value in
+      "\(key):\(String(repeating: " ", count: width - key.count + 1))\(Printable.escaped(value))\n"
+    }.joined()
+  }
+
+  /// As `running`.
+  static func name(_ state: Worker_V1_JobState) -> String {
+    switch state {
+    case .starting: "starting"
+    case .running: "running"
+    case .stopping: "stopping"
+    case .finished: "finished"
+    case .unspecified, .UNRECOGNIZED: "unknown"
+    }
+  }
+
+  private var identity: [(String, String)] {
+    var pairs = [("id", self.job.id)]
+    if !self.job.name.isEmpty { pairs.append(("name", self.job.name)) }
+    pairs.append(("owner", self.job.owner))
+    pairs.append(("command", Printable.command(self.job.command)))
+    for (key, value) in self.job.labels.sorted(by: { $0.key < $1.key }) {
+      pairs.append(("label", "\(key)=\(value)"))
+    }
+    pairs.append(("user", self.job.user))
+    if !self.job.workingDirectory.isEmpty { pairs.append(("workdir", self.job.workingDirectory)) }
+    pairs.append(("network", self.job.network == .host ? "host" : "none"))
+    return pairs
+  }
+
+  private var life: [(String, String)] {
+    var pairs = [("state", Self.name(self.job.state))]
+    if self.job.pid != 0 { pairs.append(("pid", "\(self.job.pid)")) }
+    pairs.append(("created", Units.time(self.job.createTime)))
+    if self.job.hasStartTime { pairs.append(("started", Units.time(self.job.startTime))) }
+    if self.job.hasEndTime { pairs.append(("ended", Units.time(self.job.endTime))) }
+    if self.job.hasTimeout { pairs.append(("timeout", Units.seconds(self.job.timeout))) }
+    guard self.job.hasExit else { return pairs }
+    pairs.append(("exit code", "\(JobEnding(self.job).code)"))
+    pairs.append(("verdict", self.job.exit.message))
+    return pairs + self.job.exit.evidence.map { ("evidence", $0) }
+  }
+
+  /// What the kernel holds, which is what counts.
+  private var limits: [(String, String)] {
+    self.job.applied.sorted { $0.key < $1.key }.map { name, limit in
+      ("limit", "\(name): \(limit.file) = \(limit.value)")
+    }
+  }
+
+  private var usage: [(String, String)] {
+    let usage = self.job.usage
+    return [
+      ("cpu time", Units.seconds(usage.cpuTime)),
+      ("memory peak", Units.bytes(usage.memoryPeakBytes)),
+      ("disk read", Units.bytes(usage.ioReadBytes)),
+      ("disk written", Units.bytes(usage.ioWriteBytes)),
+      ("output", Units.bytes(self.job.outputBytes)),
+    ]
+  }
+}

@@ -1,0 +1,57 @@
+import Glibc
+import Linux
+
+/// stdout or stderr, written to the last byte however long the reader takes.
+struct StandardStream: Hashable, Sendable {
+  static let stdout = StandardStream(number: STDOUT_FILENO, name: "stdout")
+  static let stderr = StandardStream(number: STDERR_FILENO, name: "stderr")
+
+  private let number: CInt
+  private let name: String
+
+  func write(_ text: String) throws(Failure) {
+    try self.write(Array(text.utf8))
+  }
+
+  /// Blocks until all is written: not for the event loop when it may be much.
+  func write(_ bytes: [UInt8]) throws(Failure) {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = Glibc.write(self.number, rest, rest.count)
+      if count == rest.count { return }
+      if count >= 0 {
+        rest.removeFirst(count)
+      } else if errno == EAGAIN {
+        try self.waitForRoom()  // somebody made the descriptor that we share non-blocking
+      } else if errno != EINTR {
+        throw self.failure(errno)
+      }
+    }
+  }
+
+  private func waitForRoom() throws(Failure) {
+    var entries = [pollfd(fd: self.number, events: Int16(POLLOUT), revents: 0)]
+    do throws(SystemError) { try Poll.wait(&entries) } catch { throw self.failure(error.errno) }
+  }
+
+  private func failure(_ errno: CInt) -> Failure {
+    Failure("cannot write to \(self.name): \(SystemError.reason(errno: errno))")
+  }
+
+  /// Whether colour is welcome: on a terminal, and nobody said no (https://no-color.org).
+  var hasColour: Bool {
+    guard isatty(self.number) == 1, Environment.process["NO_COLOR"] == nil else { return false }
+    return Environment.process["TERM"] != "dumb"
+  }
+}
+
+/// Writes a job's output on a thread of its own, so that a reader that waits, as `less` does, holds
+/// up neither the connection's keepalive nor Ctrl-C. One chunk at a time: the next is taken from the
+/// network once this one is written.
+final class OutputWriter: Sendable {
+  private let thread = BlockingThreads(name: "output", count: 1)
+
+  func write(_ bytes: [UInt8], to stream: StandardStream) async throws(Failure) {
+    try await self.thread.run { () throws(Failure) in try stream.write(bytes) }
+  }
+}

@@ -1,0 +1,41 @@
+import Glibc
+
+/// What the signals that `run` gets mean: Ctrl-C goes to the job, then stops it; being told to end
+/// is no reason to end the job.
+struct Interrupts: Hashable, Sendable {
+  enum Action: Hashable {
+    /// Pass SIGINT on to the job.
+    case forward(job: String)
+    /// Stop the job.
+    case stop(job: String)
+    /// End this client with a word about the job.
+    case leave(code: Int32, message: String)
+  }
+
+  private var job: String?
+  private var interrupts = 0
+
+  mutating func started(_ job: String) { self.job = job }
+
+  mutating func received(_ signal: Int32) -> Action {
+    guard let job = self.job else {
+      return .leave(
+        code: ExitCode.signaled(signal),
+        message: "left before the server said that the job was started; worker list shows if it was")
+    }
+    guard signal == SIGINT else { return self.leave(job, signal) }
+    self.interrupts += 1
+    switch self.interrupts {
+    case 1: return .forward(job: job)
+    case 2: return .stop(job: job)
+    default: return self.leave(job, signal)
+    }
+  }
+
+  private func leave(_ job: String, _ signal: Int32) -> Action {
+    let what = self.interrupts > 1 ? "is being stopped" : "keeps running"
+    return .leave(
+      code: ExitCode.signaled(signal),
+      message: "job \(job) \(what); worker logs --follow \(job) shows it")
+  }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import GRPCCore
+import GRPCNghttp2
+import JobClient
+import Linux
+
+/// A command whose work is done on an event loop that its main thread becomes.
+protocol LoopCommand: ParsableCommand {
+  /// Reads what blocks, then runs the loop and leaves by exit(3).
+  func execute() throws -> Never
+}
+
+extension LoopCommand {
+  func run() throws { try self.execute() }
+}
+
+/// What a verb of the client works with.
+struct Session: Sendable {
+  let client: JobClient<Nghttp2ClientTransport>
+  let signals: AsyncStream<Int32>
+  let output = OutputWriter()
+}
+
+/// A verb of the client: connects, does one thing, and gives back the exit code.
+protocol ClientCommand: LoopCommand, Sendable {
+  var connection: ConnectionOptions { get }
+  /// The signals that `run` wants to hear of instead of dying.
+  static var signals: [Int32] { get }
+  func run(_ session: Session) async throws -> Int32
+}
+
+extension ClientCommand {
+  static var signals: [Int32] { [] }
+
+  func execute() throws -> Never {
+    let connection = try self.connection.resolve()
+    // Before the first thread, as threads inherit what is blocked.
+    let signals = try SignalStream(Self.signals)
+    EventLoop.runOnCurrentThread { loop in
+      do {
+        let teller = RetryTeller()
+        let client = try JobClient(connection, loop: loop, onRetry: { teller.tell($0) })
+        return try await self.run(Session(client: client, signals: signals.start()))
+      } catch {
+        let failure = Failure(error)
+        Message.print(failure.description)
+        return failure.code
+      }
+    }
+  }
+}
+
+/// Says once, and not with every attempt, that a connection is being made again.
+private final class RetryTeller: Sendable {
+  private let last = Lock<String?>(nil)
+
+  func tell(_ error: RPCError) {
+    let isNew = self.last.withLock { last in
+      defer { last = error.message }
+      return last != error.message
+    }
+    if isNew { Message.print("\(error.message); trying again") }
+  }
+}

@@ -1,0 +1,79 @@
+import ArgumentParser
+
+/// `worker`: all verbs.
+struct WorkerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "worker",
+    abstract: "Runs Linux processes on a host for remote users: isolated, limited, watched live.",
+    discussion: """
+      A server on the host (worker serve) runs jobs; clients start, watch and stop them over gRPC \
+      with mutual TLS. JOB is an id, a unique prefix of one, or a name.
+
+      EXAMPLE:
+        worker pki init certs
+        sudo worker serve --certs certs &
+        worker run --memory 256M --cpu 1.5 -- make -j4
+
+      EXIT CODES:
+        the job's own (run, wait); 128+n: signal n ended it; 124: its --timeout ended it;
+        127: command not found; 126: command not executable; 125: worker itself failed; 2: usage
+      """,
+    version: Version.current,
+    subcommands: [],
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Jobs:",
+        subcommands: [
+          RunCommand.self, StartCommand.self, StopCommand.self, SignalCommand.self,
+          StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self,
+          RemoveCommand.self, WhyCommand.self,
+        ]),
+      CommandGroup(name: "Host:", subcommands: [ServeCommand.self, PKICommand.self]),
+      CommandGroup(name: "Other:", subcommands: [VersionCommand.self, BenchCommand.self]),
+    ])
+
+  /// Parses the arguments and runs what they name, to the end of the process where that takes a loop.
+  static func execute(_ arguments: [String]) throws {
+    var command: any ParsableCommand
+    do {
+      command = try Self.parseAsRoot(arguments)
+    } catch {
+      throw UsageError(error)
+    }
+    if let command = command as? any LoopCommand { try command.execute() }
+    do {
+      try command.run()
+    } catch let help as CleanExit {
+      throw UsageError(help)  // `worker` alone, or `worker pki`
+    }
+  }
+}
+
+/// What the parser had to say: help or a version when asked for it, otherwise a mistake.
+struct UsageError: Error, CustomStringConvertible {
+  let description: String
+  let isHelp: Bool
+
+  init(_ error: any Error) {
+    self.isHelp = WorkerCommand.exitCode(for: error).isSuccess
+    if self.isHelp {
+      self.description = WorkerCommand.fullMessage(for: error)
+    } else {
+      self.description = Self.sentence(WorkerCommand.message(for: error))
+    }
+  }
+
+  /// In the form of our other messages: one line, lower case, without full stop.
+  private static func sentence(_ message: String) -> String {
+    let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    let bare = line.hasSuffix(".") ? String(line.dropLast()) : line
+    guard let first = bare.first, !bare.dropFirst().prefix(1).allSatisfy(\.isUppercase) else {
+      return bare
+    }
+    return first.lowercased() + bare.dropFirst()
+  }
+}
+
+enum Version {
+  static let current = "0.1.0"
+}
