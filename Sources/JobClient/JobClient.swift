@@ -41,7 +41,8 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   }
 
   /// Ends a job and answers when it is gone; `grace` nil is the server's default.
-  package func stop(_ job: String, signal: String = "", grace: Duration? = nil) async throws -> Job {
+  package func stop(_ job: String, signal: String = "", grace: Duration? = nil) async throws -> Job
+  {
     let request = Worker_V1_StopJobRequest.with {
       $0.job = job
       $0.signal = signal

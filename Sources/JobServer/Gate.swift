@@ -18,7 +18,8 @@ package struct Gate: ServerInterceptor {
 
   package func intercept<Input: Sendable, Output: Sendable>(
     request: StreamingServerRequest<Input>, context: ServerContext,
-    next: @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
+    next:
+      @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
       StreamingServerResponse<Output>
   ) async throws -> StreamingServerResponse<Output> {
     var context = context
@@ -95,6 +96,8 @@ package struct Gate: ServerInterceptor {
     var who = "?"
     if let caller = context.transportSpecific as? Caller { who = caller.name }
     if let peer = context.transportSpecific as? PeerIdentity { who = peer.commonName ?? "?" }
-    return ["method": "\(context.descriptor.method)", "by": "\(who)", "peer": "\(context.remotePeer)"]
+    return [
+      "method": "\(context.descriptor.method)", "by": "\(who)", "peer": "\(context.remotePeer)",
+    ]
   }
 }

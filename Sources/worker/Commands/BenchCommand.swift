@@ -1,4 +1,6 @@
 import ArgumentParser
+import JobAPI
+import JobClient
 import Linux
 
 /// `worker bench`: measures, for those who work on worker.
@@ -15,7 +17,8 @@ struct BenchCommand: ParsableCommand {
 struct BenchStartCommand: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "start",
-    abstract: "Time starts, one after another over one connection; prints microseconds, one a line.",
+    abstract:
+      "Time starts, one after another over one connection; prints microseconds, one a line.",
     discussion: "EXAMPLE: worker bench start --count 100 --memory 64M -- /bin/true",
     shouldDisplay: false)
 
@@ -25,11 +28,13 @@ struct BenchStartCommand: ClientCommand {
   @OptionGroup(title: "Connection") var connection: ConnectionOptions
 
   func run(_ session: Session) async throws -> Int32 {
+    var spec = self.job.spec
+    if spec.command.isEmpty { spec.command = ["true"] }
     _ = try await session.client.serverInfo()  // connects, which is not what is measured
     var samples: [Int64] = []
     for _ in 0..<self.count {
       let before = Clock.monotonic()
-      let job = try await session.client.start(self.job.spec)
+      let job = try await session.client.start(spec)
       samples.append((Clock.monotonic() - before) / 1000)
       // So that the ends of earlier jobs do not disturb the next start.
       _ = try await session.client.wait(job.id)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import JobAPI
+import JobClient
 import Linux
 
 /// `worker list`

@@ -1,5 +1,6 @@
 import ArgumentParser
 import JobAPI
+import JobClient
 
 /// `worker rm`
 struct RemoveCommand: ClientCommand {

@@ -20,6 +20,8 @@ struct RunCommand: ClientCommand {
   @OptionGroup(title: "Job Options") var job: JobOptions
   @OptionGroup(title: "Connection") var connection: ConnectionOptions
 
+  func validate() throws { try self.job.requireCommand() }
+
   func run(_ session: Session) async throws -> Int32 {
     let interrupts = Lock(Interrupts())
     return try await withThrowingTaskGroup(of: Int32?.self) { group in
@@ -60,7 +62,7 @@ struct RunCommand: ClientCommand {
           group.addTask { _ = try? await session.client.stop(job) }
         case .leave(let code, let message):
           Message.print(message)
-          exit(code)
+          Glibc.exit(code)
         }
       }
       group.cancelAll()

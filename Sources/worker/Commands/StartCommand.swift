@@ -1,4 +1,6 @@
 import ArgumentParser
+import JobAPI
+import JobClient
 
 /// `worker start`
 struct StartCommand: ClientCommand {
@@ -14,6 +16,8 @@ struct StartCommand: ClientCommand {
   @OptionGroup(title: "Job Options") var job: JobOptions
   @OptionGroup(title: "Connection") var connection: ConnectionOptions
   @Flag(help: "Print the job as JSON.") var json = false
+
+  func validate() throws { try self.job.requireCommand() }
 
   func run(_ session: Session) async throws -> Int32 {
     let job = try await session.client.start(self.job.spec)

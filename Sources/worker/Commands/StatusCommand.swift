@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobClient
 
 /// `worker status`
 struct StatusCommand: ClientCommand {

@@ -1,4 +1,6 @@
 import ArgumentParser
+import JobAPI
+import JobClient
 
 /// `worker wait`
 struct WaitCommand: ClientCommand {

@@ -56,7 +56,7 @@ struct JobOptions: ParsableArguments, Sendable {
     help: ArgumentHelp("The program and its arguments, after --.", valueName: "command"))
   var command: [String] = []
 
-  func validate() throws {
+  func requireCommand() throws {
     guard !self.command.isEmpty else {
       throw ValidationError("a command is missing: give it after --, as in: -- echo hello")
     }

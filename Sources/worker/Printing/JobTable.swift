@@ -1,4 +1,5 @@
 import JobAPI
+import SwiftProtobuf
 
 /// Jobs as a table with aligned columns.
 struct JobTable {
@@ -21,7 +22,8 @@ struct JobTable {
       ([Self.head] + self.rows).map { $0[column].count }.max() ?? 0
     }
     let head = self.line(Self.head, widths)
-    let lines = [bold ? "\u{1b}[1m\(head)\u{1b}[0m" : head] + self.rows.map { self.line($0, widths) }
+    let lines =
+      [bold ? "\u{1b}[1m\(head)\u{1b}[0m" : head] + self.rows.map { self.line($0, widths) }
     return lines.map { $0 + "\n" }.joined()
   }
 

@@ -28,7 +28,8 @@ enum Printable {
   /// A command as one would type it.
   static func command(_ words: [String]) -> String {
     words.map { word in
-      let isPlain = !word.isEmpty
+      let isPlain =
+        !word.isEmpty
         && word.utf8.allSatisfy {
           switch $0 {
           case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true

@@ -1,5 +1,6 @@
 import JobAPI
 import Linux
+import SwiftProtobuf
 
 /// Writes output as `logs` was asked to: as it is, or from some moment on, or with times.
 final class OutputPrinter: Sendable {

@@ -1,5 +1,6 @@
 import GRPCCore
 import Glibc
+import JobClient
 import JobServer
 import Linux
 
@@ -58,7 +59,7 @@ struct Failure: Error, Hashable, CustomStringConvertible {
   static func exiting(_ body: () throws -> Void) -> Never {
     do {
       try body()
-      exit(ExitCode.success)
+      Glibc.exit(ExitCode.success)
     } catch {
       Failure(error).exit(isHelp: (error as? UsageError)?.isHelp ?? false)
     }

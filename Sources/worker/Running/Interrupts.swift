@@ -21,7 +21,8 @@ struct Interrupts: Hashable, Sendable {
     guard let job = self.job else {
       return .leave(
         code: ExitCode.signaled(signal),
-        message: "left before the server said that the job was started; worker list shows if it was")
+        message: "left before the server said that the job was started; worker list shows if it was"
+      )
     }
     guard signal == SIGINT else { return self.leave(job, signal) }
     self.interrupts += 1
