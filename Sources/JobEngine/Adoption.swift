@@ -78,75 +78,54 @@ struct Adoption {
 }
 
 extension Worker {
-  /// Takes in every job of the state directory.
-  func adopt() async throws(WorkerError) {
-    let state = self.state
-    let found: [(JobID, Result<Found, StoreError>)]
+  /// Takes in every job of the state directory. Blocks.
+  func adopt() throws(WorkerError) {
     do throws(SystemError) {
-      found = try await Self.threads.run { () throws(SystemError) in
-        let adoption = Adoption(state: state, bootID: try ProcessIdentity.bootID())
-        return try state.scan().map { id in
-          do throws(StoreError) { return (id, .success(try adoption.examine(id))) } catch {
-            return (id, .failure(error))
-          }
-        }
-      }
+      let adoption = Adoption(state: self.state, bootID: try ProcessIdentity.bootID())
+      for id in try self.state.scan() { self.adopt(id, adoption) }
     } catch {
       throw WorkerError(
-        .failedPrecondition, "cannot read the state directory '\(state.path)': \(error)")
+        .failedPrecondition, "cannot read the state directory '\(self.state.path)': \(error)")
     }
-    for (id, result) in found {
-      switch result {
-      case .success(let found): await self.take(id, found)
-      case .failure(let error):
-        self.foundProblems.withLock { $0.append("\(state.path(id)): \(error)") }
+  }
+
+  private func adopt(_ id: JobID, _ adoption: Adoption) {
+    do throws(StoreError) {
+      switch try adoption.examine(id) {
+      case .finished(let record, let exit):
+        self.insert(id, record, start: try adoption.startRecord(id), exit: exit)
+      case .alive(let record, let start, let keeper):
+        self.watch(keeper, of: self.insert(id, record, start: start))
+      case .beginning(let record):
+        self.watchLock(of: self.insert(id, record, start: nil))
+      case .lost(let record, let start):
+        let exit = Remains.settle(
+          id, start: start, why: adoption.reason(start), in: self.state)
+        self.insert(id, record, start: start, exit: exit)
+      case .neverStarted:
+        Remains.discard(id, in: self.state)
       }
+    } catch {
+      let problem = "\(self.state.path(id)): \(error)"
+      self.foundProblems.withLock { $0.append(problem) }
     }
   }
 
-  private func take(_ id: JobID, _ found: Found) async {
-    switch found {
-    case .finished(let record, let exit):
-      self.insert(id, record, exit: exit)
-    case .alive(let record, let start, let keeper):
-      let job = await self.insert(id, record, start: start)
-      self.watch(keeper, of: job)
-    case .beginning(let record):
-      let job = await self.insert(id, record, start: nil)
-      self.watchLock(of: job)
-    case .lost(let record, let start):
-      let state = self.state
-      let exit = await Self.threads.run {
-        let bootID = (try? ProcessIdentity.bootID()) ?? ""
-        let why = Adoption(state: state, bootID: bootID).reason(start)
-        return Remains.settle(id, start: start, why: why, in: state)
-      }
-      self.insert(id, record, exit: exit)
-    case .neverStarted:
-      let state = self.state
-      await Self.threads.run { Remains.discard(id, in: state) }
-    }
-  }
-
-  private func insert(_ id: JobID, _ record: JobRecord, exit: ExitRecord) {
-    var lifecycle = JobLifecycle()
-    lifecycle.applied = record.applied
-    lifecycle.start = try? Adoption(state: self.state, bootID: "").startRecord(id)
-    _ = lifecycle.finish(exit)
-    let job = Job(id: id, record: record, lifecycle: lifecycle)
-    self.registry.change { $0.insert(job, isOver: true) }
-  }
-
-  private func insert(_ id: JobID, _ record: JobRecord, start: StartRecord?) async -> Job {
+  @discardableResult
+  private func insert(
+    _ id: JobID, _ record: JobRecord, start: StartRecord?, exit: ExitRecord? = nil
+  ) -> Job {
     var lifecycle = JobLifecycle()
     lifecycle.applied = record.applied
     lifecycle.start = start
     lifecycle.started()
-    if let plan = try? LaunchPlan(self.state.read(JobDirectory.launch, of: id)) {
+    if let exit {
+      _ = lifecycle.finish(exit)
+    } else if let plan = try? LaunchPlan(self.state.read(JobDirectory.launch, of: id)) {
       lifecycle.usageFiles = plan.evidence + Usage.currentFiles(of: Cgroup(plan))
     }
     let job = Job(id: id, record: record, lifecycle: lifecycle)
-    self.registry.change { $0.insert(job, isOver: false) }
+    self.registry.change { $0.insert(job, isOver: exit != nil) }
     return job
   }
 

@@ -14,7 +14,7 @@ protocol Waitable: AnyObject, Sendable {
 final class EventThread: Sendable {
   enum Command: Sendable {
     case watch(any Waitable, onReady: @Sendable () -> Void)
-    case follow(Job, path: String, done: CheckedContinuation<Void, Never>)
+    case follow(Job, path: String, done: CheckedContinuation<SystemError?, Never>)
     case unfollow(Job)
     case stop(done: CheckedContinuation<Void, Never>)
   }
@@ -63,11 +63,12 @@ final class EventThread: Sendable {
   }
 
   /// Returns once every change in the job's folder makes its `outputGeneration` go up.
-  func follow(_ job: Job, path: String) async {
-    await withCheckedContinuation { done in
+  func follow(_ job: Job, path: String) async throws(SystemError) {
+    let error = await withCheckedContinuation { done in
       // Stopped: the reader is about to be told so by its job.
-      if !self.enqueue(.follow(job, path: path, done: done)) { done.resume() }
+      if !self.enqueue(.follow(job, path: path, done: done)) { done.resume(returning: nil) }
     }
+    if let error { throw error }
   }
 
   func unfollow(_ job: Job) {
@@ -144,15 +145,21 @@ private struct EventLoop: ~Copyable {
     switch command {
     case .watch(let waitable, let onReady): self.watch(waitable, onReady)
     case .follow(let job, let path, let done):
-      if self.followed.add(job) {
-        // ENOENT: the job was removed meanwhile, and its reader finds that out by itself.
-        // ENOSPC: fs.inotify.max_user_watches is used up.
-        self.followed.setWatch(try? self.inotify.watch(path), of: job)
-      }
-      done.resume()
+      done.resume(returning: self.follow(job, path))
     case .unfollow(let job):
       if let watch = self.followed.remove(job) { self.inotify.unwatch(watch) }
     case .stop: break
+    }
+  }
+
+  private mutating func follow(_ job: Job, _ path: String) -> SystemError? {
+    guard self.followed.add(job) else { return nil }
+    do throws(SystemError) {
+      self.followed.setWatch(try self.inotify.watch(path), of: job)
+      return nil
+    } catch {
+      _ = self.followed.remove(job)
+      return error
     }
   }
 
@@ -207,9 +214,9 @@ private struct FollowedJobs {
     return self.entries[key]?.followers == 1
   }
 
-  mutating func setWatch(_ watch: CInt?, of job: Job) {
+  mutating func setWatch(_ watch: CInt, of job: Job) {
     self.entries[ObjectIdentifier(job)]?.watch = watch
-    if let watch { self.byWatch[watch] = job }
+    self.byWatch[watch] = job
   }
 
   /// The watch to end, if that was the last follower.

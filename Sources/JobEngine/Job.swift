@@ -32,6 +32,10 @@ final class Job: Sendable {
       createTime: self.record.createTime, uid: self.record.uid, gid: self.record.gid)
     status.applied = lifecycle.applied
     status.startTime = lifecycle.start?.time
+    if case .failed(let error) = lifecycle.phase {
+      status.verdict = Verdict(reason: .startFailed, message: error.message)
+      return status
+    }
     guard let record = lifecycle.record else {
       status.pid = lifecycle.start?.initProcess.pid
       return status

@@ -26,6 +26,11 @@ final class Watched<Value: Sendable>: Sendable {
 
   var value: Value { self.state.withLock { $0.value } }
 
+  /// Looks at the value without a copy of it, which would make the next change copy all of it.
+  func read<Result: Sendable>(_ body: (Value) -> Result) -> Result {
+    self.state.withLock { body($0.value) }
+  }
+
   /// Changes the value and wakes whoever waited for what it is now.
   @discardableResult
   func change<Result: Sendable, Failure: Error>(
@@ -44,23 +49,38 @@ final class Watched<Value: Sendable>: Sendable {
     return result
   }
 
+  /// Returns when `condition` holds, whatever becomes of the task.
+  func waitUncancelled(until condition: @escaping @Sendable (Value) -> Bool) async {
+    await self.sleep(self.takeTicket(), until: condition)
+  }
+
   /// Returns when `condition` holds or the task is cancelled.
   func wait(until condition: @escaping @Sendable (Value) -> Bool) async {
-    let ticket = self.state.withLock { state in
-      state.nextTicket += 1
-      return state.nextTicket
-    }
+    let ticket = self.takeTicket()
     await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        if !self.park(ticket, Waiter(condition: condition, continuation: continuation)) {
-          continuation.resume()
-        }
-      }
+      await self.sleep(ticket, until: condition)
     } onCancel: {
       self.cancel(ticket)
     }
     // A cancellation that came after the wake-up left its mark.
     self.state.withLock { state in _ = state.cancelled.remove(ticket) }
+  }
+
+  private func takeTicket() -> UInt64 {
+    self.state.withLock { state in
+      state.nextTicket += 1
+      return state.nextTicket
+    }
+  }
+
+  private func sleep(
+    _ ticket: UInt64, until condition: @escaping @Sendable (Value) -> Bool
+  ) async {
+    await withCheckedContinuation { continuation in
+      if !self.park(ticket, Waiter(condition: condition, continuation: continuation)) {
+        continuation.resume()
+      }
+    }
   }
 
   /// False when there is nothing to wait for.

@@ -6,10 +6,11 @@ extension Worker {
   /// Sees to it that the end of the job's keeper becomes the end of the job.
   func watch(_ keeper: KeeperProcess, of job: Job) {
     self.events.watch(keeper) {
-      // Weak would do no better: a keeper that ends after `close` is never reported here.
+      self.endings.change { $0 += 1 }
       Self.threads.perform {
         keeper.reap()
         self.keeperEnded(job)
+        self.endings.change { $0 -= 1 }
       }
     }
   }

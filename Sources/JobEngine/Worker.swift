@@ -43,6 +43,8 @@ public final class Worker: Sendable {
   let events: EventThread
   let registry: Watched<Registry>
   let foundProblems = Lock<[String]>([])
+  /// Ends of jobs that are being written down.
+  let endings = Watched(0)
 
   init(
     _ configuration: WorkerConfiguration, layout: CgroupLayout, state: StateDirectory,
@@ -69,7 +71,7 @@ public final class Worker: Sendable {
     }
     let worker = Worker(configuration, layout: layout, state: state, events: events)
     do throws(WorkerError) {
-      try await worker.adopt()
+      try await Self.threads.run { () throws(WorkerError) in try worker.adopt() }
     } catch {
       await events.stop()
       throw error
@@ -99,7 +101,7 @@ public final class Worker: Sendable {
 
   /// Every job, oldest first.
   public func jobs() -> [JobSummary] {
-    let jobs = self.registry.value.jobs.values
+    let jobs = self.registry.read { Array($0.jobs.values) }
     return jobs.map(\.summary).sorted { ($0.createTime, $0.id) < ($1.createTime, $1.id) }
   }
 
@@ -133,20 +135,22 @@ public final class Worker: Sendable {
   public func close() async {
     self.registry.change { $0.close() }
     // A start is followed to its end, so that its keeper has somebody to answer to.
-    await self.registry.wait { $0.starting == 0 }
-    for job in self.registry.value.jobs.values {
+    await self.registry.waitUncancelled { $0.starting == 0 }
+    for job in self.registry.read({ Array($0.jobs.values) }) {
       job.state.change { $0.close() }
     }
     await self.events.stop()
+    // An end that was seen is written down before another worker may look.
+    await self.endings.waitUncancelled { $0 == 0 }
     self.state.unlock()
   }
 }
 
 extension Worker {
   func job(_ id: JobID) throws(WorkerError) -> Job {
-    let registry = self.registry.value
-    if registry.isClosed { throw .closing }
-    guard let job = registry.jobs[id] else { throw self.noSuchJob(id) }
+    let (job, isClosed) = self.registry.read { ($0.jobs[id], $0.isClosed) }
+    if isClosed { throw .closing }
+    guard let job else { throw self.noSuchJob(id) }
     return job
   }
 

@@ -111,7 +111,17 @@ func cgroupFolders() throws -> [String] {
   var found: [String] = []
   for mount in MountInfo.parse(try File.readText("/proc/self/mountinfo"))
   where mount.type.hasPrefix("cgroup") {
-    found += try names(in: mount.mountPoint).filter { $0.hasPrefix("worker-") }
+    found += try folders(below: mount.mountPoint)
   }
   return found
+}
+
+private func folders(below path: String) throws -> [String] {
+  guard let names = try? names(in: path) else { return [] }  // a file, or gone meanwhile
+  return try names.flatMap { name in
+    name.contains(".")
+      ? []
+      : [name].filter { $0.hasPrefix("worker-") }
+        + (try folders(below: "\(path)/\(name)"))
+  }
 }

@@ -46,10 +46,22 @@ final class OutputFollower {
       if self.isWatching {
         await self.waitForMore(than: before)
       } else {
-        self.isWatching = true
-        await self.source.worker.events.follow(
-          self.job, path: self.source.worker.state.path(self.job.id))
+        try await self.watch()
       }
+    }
+  }
+
+  private func watch() async throws {
+    do throws(SystemError) {
+      try await self.source.worker.events.follow(
+        self.job, path: self.source.worker.state.path(self.job.id))
+      self.isWatching = true
+    } catch {
+      // Removed, and so over: the next look says the same.
+      if error.errno == ENOENT { return }
+      throw WorkerError(
+        .resourceExhausted,
+        "cannot follow job \(self.job.id): \(error); is fs.inotify.max_user_watches used up?")
     }
   }
 
@@ -96,8 +108,14 @@ final class OutputFollower {
 
   private nonisolated static func openWaiting(
     _ id: JobID, _ position: UInt64?, in state: StateDirectory
-  ) async throws -> OutputJournal {
-    try OutputJournal(id, position: position, in: state)
+  ) async throws -> OutputJournal? {
+    do throws(StoreError) {
+      return try OutputJournal(id, position: position, in: state)
+    } catch {
+      // Its keeper did not get as far as making one: there is no output.
+      if case .outOfRange = error, position == nil { return nil }
+      throw error
+    }
   }
 
   /// The end of this reading, if it is reached; called when nothing was there to read.
