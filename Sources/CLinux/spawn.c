@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "CLinux.h"
+#include "seccomp.h"
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
@@ -194,6 +195,8 @@ IN_CHILD void child(const struct clinux_spawn *r) {
   // As the new user: a folder he may not enter is refused.
   if (r->workdir && call(SYS_chdir, r->workdir) < 0) fail(pipe, CLINUX_STEP_WORKDIR);
   reset_signals();
+  // Last: nothing of ours after it needs a call that it denies.
+  if (r->deny_system_calls && clinux_deny_system_calls() < 0) fail(pipe, CLINUX_STEP_SECCOMP);
   if (r->exec_fd >= 0)
     call(SYS_execveat, placed + 1, "", r->argv, r->envp, 0x1000 /* AT_EMPTY_PATH */);
   else

@@ -133,6 +133,11 @@ int clinux_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0,
 
 int clinux_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
+int clinux_new_session_keyring(void) {
+  long id = syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL, 0, 0, 0);
+  return id < 0 ? -1 : 0;
+}
+
 int clinux_close_from(unsigned int first) {
   return (int)syscall(SYS_close_range, first, ~0U, 0);
 }

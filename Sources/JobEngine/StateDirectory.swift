@@ -109,7 +109,7 @@ extension StateDirectory {
     for name in try Folder.names(in: self.jobs) {
       if let id = JobID(name) {
         ids.append(id)
-      } else if name.hasPrefix(Self.trashPrefix) {
+      } else if name.hasPrefix(Self.trashPrefix) || name.hasPrefix(Folder.removingPrefix) {
         try? Folder.removeTree(name, in: self.jobs)  // tried again the next time
       }
     }

@@ -12,10 +12,9 @@ enum Aftermath {
     }
   }
 
-  /// Takes away the job's cgroups and its temporary files; what fails is left to the engine, which
-  /// looks again when it lists the job as finished.
-  static func clean(_ plan: LaunchPlan, folder: borrowing OwnedDescriptor) {
-    self.removeCgroups(plan)
+  /// The job's temporary files; what fails is left to the engine, which looks again when the job is
+  /// removed.
+  static func removeFiles(in folder: borrowing OwnedDescriptor) {
     try? Folder.removeTree(JobDirectory.files, in: folder)
   }
 

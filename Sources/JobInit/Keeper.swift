@@ -58,7 +58,8 @@ enum Keeper {
     _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan
   ) throws(InitFailure) -> Birth {
     do throws(InitFailure) { return try Birth.clone(plan) } catch {
-      Aftermath.clean(plan, folder: folder)
+      Aftermath.removeCgroups(plan)
+      Aftermath.removeFiles(in: folder)
       throw error
     }
   }

@@ -15,6 +15,8 @@ struct KeeperLoop: ~Copyable {
   private var messageBytes: [UInt8] = []
   private var controlBytes: [UInt8] = []
   private var isReading = [JournalStream.stdout: true, .stderr: true]
+  /// PID 1 closes its end before the last of its namespace is dead, and that may take long.
+  private var isListening = true
 
   init(
     folder: consuming OwnedDescriptor, engine: consuming Announcement, plan: LaunchPlan,
@@ -57,14 +59,28 @@ struct KeeperLoop: ~Copyable {
     self.drain(.stderr)
     // 2. Counters, before the cgroups that hold them go.
     let evidence = Aftermath.evidence(self.plan)
-    Aftermath.clean(self.plan, folder: self.folder)
-    if !self.state.isRunning { return self.reportFailure() }
-    // 3. The record, once what it promises is on disk; its presence tells everybody.
-    try? self.journal.sync()  // a disk that fails here fails the record below too, aloud
+    Aftermath.removeCgroups(self.plan)
+    if self.state.isRunning {
+      // 3. The record, once what it promises is on disk; its presence tells everybody.
+      try? self.journal.sync()  // a disk that fails here fails the record below too, aloud
+      self.write(self.record(evidence))
+    }
+    // 4. Last, as a job may have made millions of files: a keeper killed here loses no verdict.
+    Aftermath.removeFiles(in: self.folder)
+    if !self.state.isRunning { self.reportFailure() }
+  }
+
+  private func write(_ record: ExitRecord) {
     do throws(SystemError) {
-      try File.replace(JobDirectory.exit, in: self.folder, with: self.record(evidence).encoded())
+      try File.replace(JobDirectory.exit, in: self.folder, with: record.encoded())
     } catch {
-      _exit(1)  // a job without a record is lost, and says so
+      // The disk is full, and by this job perhaps: without its files there may be room.
+      Aftermath.removeFiles(in: self.folder)
+      do throws(SystemError) {
+        try File.replace(JobDirectory.exit, in: self.folder, with: record.encoded())
+      } catch {
+        _exit(1)  // a job without a record is lost, and says so
+      }
     }
   }
 
@@ -83,7 +99,7 @@ struct KeeperLoop: ~Copyable {
   private func entries() -> [pollfd] {
     let reading = self.isReading
     return [
-      Self.entry(self.birth.messages.rawValue),
+      Self.entry(self.isListening ? self.birth.messages.rawValue : -1),
       Self.entry(self.control.rawValue),
       Self.entry(self.timer.descriptor.rawValue),
       Self.entry(reading[.stdout] == true ? self.birth.stdout.rawValue : -1),
@@ -100,14 +116,14 @@ struct KeeperLoop: ~Copyable {
 // What each descriptor brings.
 extension KeeperLoop {
   private mutating func readMessages() {
-    Self.append(from: self.birth.messages, to: &self.messageBytes)
+    self.isListening = Self.append(from: self.birth.messages, to: &self.messageBytes)
     while let message = InitMessage.take(from: &self.messageBytes) {
       self.perform(self.state.onMessage(message, now: Self.now))
     }
   }
 
   private mutating func readControl() {
-    Self.append(from: self.control, to: &self.controlBytes)
+    _ = Self.append(from: self.control, to: &self.controlBytes)  // never ends: see `Desk`
     while let message = ControlMessage.take(from: &self.controlBytes) {
       self.perform(self.state.onControl(message, now: Self.now))
     }
@@ -164,8 +180,10 @@ extension KeeperLoop {
     } catch {
       if case .journal(let cause) = error {
         self.perform(self.state.onJournalFailure(errno: cause.errno))
+        // Nothing more of either stream: a reader may hold a part of the record that failed.
+        self.isReading = [:]
       }
-      return .endOfFile  // nothing more can be kept of this stream
+      return .endOfFile
     }
   }
 
@@ -177,11 +195,16 @@ extension KeeperLoop {
     while left > 0, case .bytes(let count) = self.copyOnce(stream) { left -= count }
   }
 
-  private static func append(from source: borrowing OwnedDescriptor, to bytes: inout [UInt8]) {
+  /// Takes what is there; false at the end.
+  private static func append(
+    from source: borrowing OwnedDescriptor, to bytes: inout [UInt8]
+  ) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    while case .bytes(let count)? = try? File.read(source, into: &buffer, at: 0, count: 4096) {
+    while let result = try? File.read(source, into: &buffer, at: 0, count: buffer.count) {
+      guard case .bytes(let count) = result else { return result == .wouldBlock }
       bytes += buffer[..<count]
     }
+    return false
   }
 
   private static var now: UInt64 { UInt64(Clock.boot()) }

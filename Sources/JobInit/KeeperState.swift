@@ -46,7 +46,10 @@ struct KeeperState: Hashable {
       if !self.isRunning { self.failure = failure }
       return []
     case .ended(let end):
+      // What comes from here on did not end the job and is no part of the verdict.
       self.end = self.end ?? end
+      self.timeoutAt = nil
+      self.killAt = nil
       return [.kill]
     }
   }
@@ -77,19 +80,19 @@ struct KeeperState: Hashable {
     return [.kill]
   }
 
-  /// The first cause is the verdict's; the newest grace period counts, so that an impatient second
-  /// stop helps.
+  /// The first cause is the verdict's, and the shortest grace period counts: an impatient second stop
+  /// helps, and none puts off an end that is due.
   private mutating func stop(
     _ cause: ExitRecord.Cause, signal: Int32, grace: UInt64, now: UInt64
   ) -> [Action] {
+    guard self.end == nil else { return [] }
     if self.cause == .itself { self.cause = cause }
-    self.timeoutAt = nil
     guard grace > 0 else {
       self.killAt = nil
       self.killed = true
       return [.kill]
     }
-    self.killAt = Self.add(now, grace)
+    self.killAt = min(self.killAt ?? .max, Self.add(now, grace))
     return [.forward(signal)]
   }
 

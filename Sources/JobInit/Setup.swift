@@ -33,6 +33,8 @@ enum Setup {
       SetupStep("dumpable") { plan, orders throws(SystemError) in
         try check("prctl(PR_SET_DUMPABLE)") { clinux_set_undumpable() }
       },
+      // Before anything of the job runs: whoever holds the server's keyring may read its keys.
+      SetupStep("keyring") { plan, orders throws(SystemError) in try Keyring.leave() },
       // Before the first mount: nothing below may reach the host.
       SetupStep("mount") { plan, orders throws(SystemError) in try Mounts.makePrivate() },
       // Needs the new PID namespace, which the clone made.
@@ -48,6 +50,19 @@ enum Setup {
         }
       },
     ]
+  }
+}
+
+/// The kernel's keys, see keyrings(7).
+enum Keyring {
+  /// A session keyring is inherited, and possession counts for more than the user id.
+  static func leave() throws(SystemError) {
+    do throws(SystemError) {
+      try check("keyctl(JOIN_SESSION_KEYRING)") { clinux_new_session_keyring() }
+    } catch {
+      // A kernel without keyrings, or a sandbox that denies the call: the job is denied it as well.
+      guard error.errno == ENOSYS || error.errno == EPERM else { throw error }
+    }
   }
 }
 

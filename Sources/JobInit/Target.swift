@@ -16,6 +16,7 @@ enum Target {
     spawn.user = plan.user
     spawn.capabilities = plan.capabilities
     spawn.noNewPrivileges = true
+    spawn.deniesSystemCalls = true
     spawn.workdir = plan.workdir
     let outcome: Spawn.Outcome
     do throws(SystemError) { outcome = try spawn.start() } catch {
@@ -47,6 +48,7 @@ enum Target {
       case CLINUX_STEP_UID.rawValue: ("setuid", "\(plan.user.uid)")
       case CLINUX_STEP_CAPABILITIES.rawValue: ("capabilities", plan.command[0])
       case CLINUX_STEP_NO_NEW_PRIVS.rawValue: ("no_new_privs", plan.command[0])
+      case CLINUX_STEP_SECCOMP.rawValue: ("seccomp", plan.command[0])
       case CLINUX_STEP_WORKDIR.rawValue: ("chdir", plan.workdir)
       case CLINUX_STEP_EXEC.rawValue: ("exec", plan.command[0])
       default: ("clone", plan.command[0])

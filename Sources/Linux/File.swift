@@ -73,10 +73,9 @@ package enum File {
     let raw = descriptor.rawValue
     var bytes: [UInt8] = []
     while true {
-      let before = bytes.count
-      guard before <= limit else { throw SystemError(call: "read", errno: EFBIG) }
-      bytes.reserveCapacity(before + 4096)
-      let piece = try self.readSome(raw, 4096)
+      guard bytes.count <= limit else { throw SystemError(call: "read", errno: EFBIG) }
+      // Small files first: most are. Growth is left to the array, which doubles.
+      let piece = try self.readSome(raw, bytes.isEmpty ? 4096 : 64 * 1024)
       if piece.isEmpty { return bytes }
       bytes += piece
     }

@@ -56,6 +56,8 @@ package struct Spawn: ~Copyable {
   /// Capabilities to keep as a bit set; nil leaves all as they are.
   package var capabilities: UInt64?
   package var noNewPrivileges = false
+  /// The deny list of seccomp.c; needs `noNewPrivileges`.
+  package var deniesSystemCalls = false
   package var workdir: String?
 
   package init(_ program: Program, arguments: [String], descriptors: [CInt]) {
@@ -101,6 +103,7 @@ package struct Spawn: ~Copyable {
     request.keep_capabilities = self.capabilities == nil ? 1 : 0
     request.capabilities = self.capabilities ?? 0
     request.no_new_privs = self.noNewPrivileges ? 1 : 0
+    request.deny_system_calls = self.deniesSystemCalls ? 1 : 0
     request.error_pipe = errorPipe
     request.exec_fd = -1
     return try self.clone(request, pidfd: &pidfd)

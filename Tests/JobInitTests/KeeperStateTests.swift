@@ -37,6 +37,25 @@ import Testing
     #expect(state.cause == .stop(by: "alice"))
   }
 
+  @Test func aLaterStopNeitherPutsOffTheEndNorCancelsTheTimeout() {
+    var state = self.running(timeout: 1000)
+    _ = state.onControl(.stop(signal: 15, grace: 100, by: "alice"), now: 0)
+    _ = state.onControl(.stop(signal: 18, grace: 1_000_000, by: "alice"), now: 10)
+    #expect(state.nextDeadline == 100)
+    var patient = self.running(timeout: 1000)
+    _ = patient.onControl(.stop(signal: 18, grace: 1_000_000, by: "alice"), now: 10)
+    #expect(patient.nextDeadline == 1000)
+    #expect(patient.onTimer(now: 1000) == [.forward(15)])
+    #expect(patient.nextDeadline == 1050)
+  }
+
+  @Test func aStopAfterTheEndIsNoPartOfTheVerdict() {
+    var state = self.running(timeout: 1000)
+    _ = state.onMessage(.ended(.exited(code: 0)), now: 1)
+    #expect(state.onControl(.stop(signal: 15, grace: 0, by: "alice"), now: 2) == [])
+    #expect(state.cause == .itself && !state.killed && state.nextDeadline == nil)
+  }
+
   @Test func aTimeoutStopsWithItsOwnGracePeriod() {
     var state = self.running(timeout: 1000)
     #expect(state.nextDeadline == 1000)

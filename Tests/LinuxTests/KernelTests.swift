@@ -51,6 +51,22 @@ import Testing
     }
   }
 
+  @Test func aTreeOfAnyDepthIsRemovedWithFewDescriptors() throws {
+    try withFolder { folder, path in
+      let before = try Folder.names(in: File.openFolder("/proc/self/fd")).count
+      var inner = try folder.duplicate()
+      for _ in 0..<3000 {
+        try File.makeFolder("d", in: inner)
+        try File.replace("file", in: inner, with: [1], durable: false)
+        inner = try File.open("d", in: inner, O_RDONLY | O_DIRECTORY)
+      }
+      try Folder.removeTree("d", in: folder)
+      #expect(try Folder.names(in: folder) == ["file"])
+      _ = consume inner
+      #expect(try Folder.names(in: File.openFolder("/proc/self/fd")).count <= before + 1)
+    }
+  }
+
   @Test func aFileIsReplacedWhole() throws {
     try withFolder { folder, _ in
       try File.replace("name", in: folder, with: Array("one".utf8))

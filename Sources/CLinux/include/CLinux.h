@@ -83,6 +83,8 @@ int clinux_set_hostname(const char *name, size_t length);
 int clinux_die_with_parent(void);
 /// PR_SET_DUMPABLE 0: /proc/PID of the calling process belongs to root and no core is written.
 int clinux_set_undumpable(void);
+/// A new, empty session keyring for the calling process, see KEYCTL_JOIN_SESSION_KEYRING in keyctl(2).
+int clinux_new_session_keyring(void);
 /// Closes every descriptor from `first` on, see close_range(2).
 int clinux_close_from(unsigned int first);
 /// A memfd with `size` bytes of `data`, sealed against any change, close-on-exec.

@@ -19,6 +19,7 @@ enum clinux_step {
   CLINUX_STEP_NO_NEW_PRIVS = 11,
   CLINUX_STEP_WORKDIR = 12,
   CLINUX_STEP_EXEC = 13,
+  CLINUX_STEP_SECCOMP = 14,
 };
 
 /// What the child writes to the error pipe: always this much, in one write.
@@ -63,6 +64,8 @@ struct clinux_spawn {
   int keep_capabilities;
   uint64_t capabilities;
   int no_new_privs;
+  /// The deny list of seccomp.c; needs no_new_privs.
+  int deny_system_calls;
   /// chdir(2) as the new user, or NULL.
   const char *workdir;
   /// Either `exec_fd` (execveat with AT_EMPTY_PATH) or each of `candidates` in turn as execvp(3)

@@ -42,13 +42,9 @@ package struct JournalReader: ~Copyable {
     bufferSize: Int = 256 * 1024
   ) throws(StoreError) {
     precondition(bufferSize >= JournalFormat.headerSize + JournalFormat.maxPayload)
-    let bases = try Self.bases(in: folder)
-    guard let first = bases.first, let base = bases.last(where: { $0 <= position ?? first }) else {
-      throw .outOfRange(position: position ?? 0)
-    }
+    let base = try Self.base(for: position, in: folder, jobID: jobID)
     let offset = max(UInt64(JournalFormat.headerSize), (position ?? base) - base)
     let segment = try Self.openSegment(in: folder, base: base)
-    try Self.verify(segment, base: base, jobID: jobID)
     let size = UInt64(try Self.size(segment))
     guard offset <= size else { throw .outOfRange(position: base + offset) }
     self.folder = folder
@@ -170,6 +166,31 @@ package struct JournalReader: ~Copyable {
     if let complaint = SegmentHeader(base: base, jobID: jobID).complaint(about: head) {
       throw .damaged(position: base, complaint)
     }
+  }
+
+  /// The base of the segment that `position` lies in, its header verified.
+  ///
+  /// A last segment without a header is being made at this moment, or was when the power went: the
+  /// position before it is the end of the one before.
+  private static func base(
+    for position: UInt64?, in folder: borrowing OwnedDescriptor, jobID: String
+  ) throws(StoreError) -> UInt64 {
+    var bases = try Self.bases(in: folder)
+    let last = bases.last
+    while let first = bases.first,
+      let base = bases.last(where: { $0 <= position ?? first })
+    {
+      do throws(StoreError) {
+        try Self.verify(try Self.openSegment(in: folder, base: base), base: base, jobID: jobID)
+        return base
+      } catch {
+        guard case .damaged(_, SegmentHeader.cutShort) = error, base == last, base != first else {
+          throw error
+        }
+        bases.removeLast()
+      }
+    }
+    throw .outOfRange(position: position ?? 0)
   }
 
   private static func bases(in folder: borrowing OwnedDescriptor) throws(StoreError) -> [UInt64] {
