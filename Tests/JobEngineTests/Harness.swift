@@ -7,15 +7,22 @@ import Testing
 final class TemporaryFolder: Sendable {
   let path: String
 
+  private let parent: String
+  private let name: String
+
+  /// In TMPDIR, which a host whose /tmp is in memory sets to a disk, or in /tmp.
   init() throws {
-    let name = Random.bytes(6).map { String($0, radix: 16) }.joined()
-    self.path = "/tmp/engine-test-\(name)"
+    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let name = "engine-test-" + Random.bytes(6).map { String($0, radix: 16) }.joined()
+    self.parent = parent
+    self.name = name
+    self.path = "\(parent)/\(name)"
     try File.makeFolders(self.path)
   }
 
   deinit {
-    if let parent = try? File.openFolder("/tmp") {
-      try? Folder.removeTree(String(self.path.dropFirst("/tmp/".count)), in: parent)
+    if let parent = try? File.openFolder(self.parent) {
+      try? Folder.removeTree(self.name, in: parent)
     }
   }
 }

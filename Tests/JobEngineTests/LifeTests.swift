@@ -62,7 +62,8 @@ import Testing
       spec.user = .named("nobody")
       let job = try await worker.start(spec, owner: "alice")
       let output = try await collect(worker.output(of: job.id))
-      #expect(output.text == "nobody\n/nonexistent\nnobody\n", "\(output.errorText)")
+      let home = try UserDatabase().user(named: "nobody")?.home ?? ""
+      #expect(output.text == "nobody\n\(home)\nnobody\n", "\(output.errorText)")
     }
   }
 
