@@ -28,8 +28,8 @@ import Testing
       let status = try await worker.wait(job.id)
       let wall = Double((status.endTime ?? 0) - (status.startTime ?? 0)) / 1e9
       let share = Double(status.usage.cpuTime / .milliseconds(1)) / 1000 / wall
-      // The start of PID 1 counts too, and is long on an emulated processor.
-      #expect(share < 0.35)
+      // Generous: the start of PID 1 counts too, and emulated processors count in coarse ticks.
+      #expect(share < 0.5)
       #expect(status.usage.cpuThrottledTime > .zero)
       #expect(status.verdict?.reason == .timedOut)
     }
