@@ -43,6 +43,10 @@ int clinux_signalfd(const sigset_t *mask);
 /// The number of the next signal, 0 when there is none.
 int clinux_signalfd_next(int fd);
 
+/// Lets malloc(3) keep what streams of output allocate and free all the time: with its defaults the
+/// pages go back to the kernel and come again, a third of the server's time (measured).
+void clinux_tune_malloc(void);
+
 /// Behind _GNU_SOURCE, which Swift's Glibc module is built without.
 int clinux_pipe(int ends[2]);
 ssize_t clinux_random(void *buffer, size_t count);

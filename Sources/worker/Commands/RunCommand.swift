@@ -42,6 +42,7 @@ struct RunCommand: ClientCommand {
       let end = try await session.client.output(of: OutputRequest(job: job.id)) { chunk in
         try await session.output.write(chunk)
       }
+      try await session.output.finish()  // before our own word on how it ended
       return Self.tell(end.hasJob ? end.job : try await session.client.wait(job.id))
     } catch {
       Message.print(Failure(error).description)

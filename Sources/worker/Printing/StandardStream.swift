@@ -44,14 +44,3 @@ struct StandardStream: Hashable, Sendable {
     return Environment.process["TERM"] != "dumb"
   }
 }
-
-/// Writes a job's output on a thread of its own, so that a reader that waits, as `less` does, holds
-/// up neither the connection's keepalive nor Ctrl-C. One chunk at a time: the next is taken from the
-/// network once this one is written.
-final class OutputWriter: Sendable {
-  private let thread = BlockingThreads(name: "output", count: 1)
-
-  func write(_ bytes: [UInt8], to stream: StandardStream) async throws(Failure) {
-    try await self.thread.run { () throws(Failure) in try stream.write(bytes) }
-  }
-}

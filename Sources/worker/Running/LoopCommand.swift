@@ -40,7 +40,10 @@ extension ClientCommand {
       do {
         let teller = RetryTeller()
         let client = try JobClient(connection, loop: loop, onRetry: { teller.tell($0) })
-        return try await self.run(Session(client: client, signals: signals.start()))
+        let session = Session(client: client, signals: signals.start())
+        let code = try await self.run(session)
+        try await session.output.finish()
+        return code
       } catch {
         let failure = Failure(error)
         Message.print(failure.description)
