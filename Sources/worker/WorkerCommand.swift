@@ -15,21 +15,22 @@ struct WorkerCommand: ParsableCommand {
         worker run --memory 256M --cpu 1.5 -- make -j4
 
       EXIT CODES:
-        the job's own (run, wait); 128+n: signal n ended it; 124: its --timeout ended it;
-        127: command not found; 126: command not executable; 125: worker itself failed; 2: usage
+        the job's own (run, wait); 128+n when signal n ended it
+        124 its --timeout ended it; 125 worker itself failed
+        126 command not executable; 127 command not found; 2 usage error
       """,
     version: Version.current,
     subcommands: [],
     groupedSubcommands: [
       CommandGroup(
-        name: "Jobs:",
+        name: "Jobs",
         subcommands: [
           RunCommand.self, StartCommand.self, StopCommand.self, SignalCommand.self,
           StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self,
           RemoveCommand.self, WhyCommand.self,
         ]),
-      CommandGroup(name: "Host:", subcommands: [ServeCommand.self, PKICommand.self]),
-      CommandGroup(name: "Other:", subcommands: [VersionCommand.self, BenchCommand.self]),
+      CommandGroup(name: "Host", subcommands: [ServeCommand.self, PKICommand.self]),
+      CommandGroup(name: "Other", subcommands: [VersionCommand.self, BenchCommand.self]),
     ])
 
   /// Parses the arguments and runs what they name, to the end of the process where that takes a loop.
@@ -43,8 +44,8 @@ struct WorkerCommand: ParsableCommand {
     if let command = command as? any LoopCommand { try command.execute() }
     do {
       try command.run()
-    } catch let help as CleanExit {
-      throw UsageError(help)  // `worker` alone, or `worker pki`
+    } catch where Self.exitCode(for: error).isSuccess {
+      throw UsageError(error)  // the parser's own: help was asked for
     }
   }
 }

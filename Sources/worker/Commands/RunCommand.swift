@@ -45,8 +45,8 @@ struct RunCommand: ClientCommand {
       try await session.output.finish()  // before our own word on how it ended
       return Self.tell(end.hasJob ? end.job : try await session.client.wait(job.id))
     } catch {
-      Message.print(Failure(error).description)
-      throw Failure("job \(job.id) goes on; worker logs --follow \(job.id) shows it")
+      throw Failure(
+        "\(Failure(error)); job \(job.id) goes on: worker logs --follow \(job.id) shows it")
     }
   }
 

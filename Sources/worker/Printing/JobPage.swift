@@ -14,14 +14,14 @@ struct JobPage {
     }.joined()
   }
 
-  /// As `running`.
+  /// As the API writes it, `RUNNING`.
   static func name(_ state: Worker_V1_JobState) -> String {
     switch state {
-    case .starting: "starting"
-    case .running: "running"
-    case .stopping: "stopping"
-    case .finished: "finished"
-    case .unspecified, .UNRECOGNIZED: "unknown"
+    case .starting: "STARTING"
+    case .running: "RUNNING"
+    case .stopping: "STOPPING"
+    case .finished: "FINISHED"
+    case .unspecified, .UNRECOGNIZED: "UNKNOWN"
     }
   }
 

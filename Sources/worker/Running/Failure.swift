@@ -41,7 +41,7 @@ struct Failure: Error, Hashable, CustomStringConvertible {
 
   private static func text(_ status: RPCError) -> String {
     let text = status.message.isEmpty ? "the server answered \(status.code)" : status.message
-    guard status.isConnectFailure else { return text }
+    guard text.hasSuffix("connection refused") else { return text }
     return "\(text); is worker serve running there?"
   }
 
