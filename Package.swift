@@ -89,6 +89,7 @@ let package = Package(
       name: "TestSupport",
       dependencies: [
         "Linux", "PKI", "GRPCNghttp2", "JobEngine", "JobServer", "JobClient", "JobAPI", grpcCore,
+        logging,
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(

@@ -20,13 +20,13 @@ package struct Connection: Sendable {
 extension JobClient where Transport == Nghttp2ClientTransport {
   /// A client over the network; connects when it is first used. Fastest from a task on `loop`.
   package init(
-    _ connection: Connection, loop: EventLoop, policy: RetryPolicy = RetryPolicy(),
+    _ connection: Connection, loop: EventLoop, retries: Retries = Retries(),
     onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
   ) throws(TLSConfigurationError) {
     self.init(
       transport: try Nghttp2ClientTransport(
         address: connection.server, tls: connection.tls, loop: loop,
         connectTimeout: connection.connectTimeout),
-      policy: policy, pause: { try await loop.pause(for: $0) }, onRetry: onRetry)
+      retries: retries, pause: { try await loop.pause(for: $0) }, onRetry: onRetry)
   }
 }

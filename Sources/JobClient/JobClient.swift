@@ -13,19 +13,19 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   package typealias Job = Worker_V1_Job
 
   private let service: Worker_V1_JobService.Client<Transport>
-  private let policy: RetryPolicy
+  private let retries: Retries
   private let pause: @Sendable (Duration) async throws -> Void
   private let onRetry: @Sendable (RPCError) -> Void
   private let wasConnected = Lock(false)
 
   /// `pause` waits without polling; `onRetry` is told of a failure that will be bridged.
   package init(
-    transport: Transport, policy: RetryPolicy = RetryPolicy(),
+    transport: Transport, retries: Retries = Retries(),
     pause: @escaping @Sendable (Duration) async throws -> Void,
     onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
   ) {
     self.service = Worker_V1_JobService.Client(wrapping: GRPCClient(transport: transport))
-    self.policy = policy
+    self.retries = retries
     self.pause = pause
     self.onRetry = onRetry
   }
@@ -101,7 +101,7 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
     onChunk: @escaping @Sendable (Worker_V1_OutputChunk) async throws -> Void
   ) async throws -> Worker_V1_OutputEnd {
     let output = ResumingOutput(request)
-    var backoff = Backoff(self.policy)
+    var backoff = Backoff(self.retries)
     while true {
       let before = output.cursor
       do {
@@ -111,7 +111,7 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
           }
         }
       } catch let error as RPCError where self.isBridgeable(error) {
-        if output.cursor != before { backoff = Backoff(self.policy) }
+        if output.cursor != before { backoff = Backoff(self.retries) }
         try await self.wait(for: &backoff, after: error)
       }
     }
@@ -120,7 +120,7 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   // MARK: Repeating
 
   private func retrying<Success>(_ call: () async throws -> Success) async throws -> Success {
-    var backoff = Backoff(self.policy)
+    var backoff = Backoff(self.retries)
     while true {
       do {
         return try await self.once(call)

@@ -1,7 +1,7 @@
-import GRPCCore
+package import GRPCCore
 package import GRPCNghttp2
 package import JobClient
-package import JobEngine
+import JobEngine
 package import JobServer
 package import Linux
 package import Logging
@@ -15,18 +15,18 @@ package struct TestServer: Sendable {
 
   /// A client with the identity `name`.
   package func client(
-    _ name: String, policy: RetryPolicy = RetryPolicy(),
+    _ name: String, retries: Retries = Retries(),
     onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
   ) throws -> JobClient<Nghttp2ClientTransport> {
-    try self.client(self.certificates.tls(name), policy: policy, onRetry: onRetry)
+    try self.client(self.certificates.tls(name), retries: retries, onRetry: onRetry)
   }
 
   package func client(
-    _ tls: TLSConfiguration, policy: RetryPolicy = RetryPolicy(),
+    _ tls: TLSConfiguration, retries: Retries = Retries(),
     onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
   ) throws -> JobClient<Nghttp2ClientTransport> {
     try JobClient(
-      Connection(server: self.address, tls: tls), loop: Self.loops.next(), policy: policy,
+      Connection(server: self.address, tls: tls), loop: Self.loops.next(), retries: retries,
       onRetry: onRetry)
   }
 

@@ -3,7 +3,7 @@ import GRPCNghttp2
 import Linux
 
 /// How long, and how often, a call that may be repeated is repeated while the server is away.
-package struct RetryPolicy: Hashable, Sendable {
+package struct Retries: Hashable, Sendable {
   package var firstDelay = Duration.milliseconds(100)
   package var longestDelay = Duration.seconds(3)
   /// From the first failure in a row to giving up: longer than a server takes to be replaced.
@@ -15,22 +15,22 @@ package struct RetryPolicy: Hashable, Sendable {
 /// The waits between repetitions: each twice as long as the one before, a little random, so that the
 /// clients of a server that comes back do not all come at once.
 struct Backoff {
-  private let policy: RetryPolicy
+  private let retries: Retries
   private var delay: Duration
   private var waited = Duration.zero
 
-  init(_ policy: RetryPolicy) {
-    self.policy = policy
-    self.delay = policy.firstDelay
+  init(_ retries: Retries) {
+    self.retries = retries
+    self.delay = retries.firstDelay
   }
 
   /// Nil when it is time to give up.
   mutating func next() -> Duration? {
-    guard self.waited < self.policy.patience else { return nil }
+    guard self.waited < self.retries.patience else { return nil }
     let share = Double(Random.bytes(1).first ?? 0) / 255
     let delay = self.delay * (0.75 + share / 2)
     self.waited += delay
-    self.delay = min(self.delay * 2, self.policy.longestDelay)
+    self.delay = min(self.delay * 2, self.retries.longestDelay)
     return delay
   }
 }
