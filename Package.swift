@@ -112,8 +112,8 @@ let package = Package(
     .testTarget(
       name: "JobServerTests",
       dependencies: [
-        "JobServer", "JobClient", "JobEngine", "JobAPI", "GRPCNghttp2", "Linux", "TestSupport",
-        grpcCore, grpcInProcess, grpcProtobuf, protobuf, logging,
+        "JobServer", "JobClient", "JobEngine", "JobAPI", "GRPCNghttp2", "PKI", "Linux",
+        "TestSupport", grpcCore, grpcInProcess, grpcProtobuf, protobuf, logging,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -121,7 +121,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["worker", "JobAPI", "TestSupport", argumentParser, protobuf],
+      dependencies: [
+        "worker", "JobClient", "JobAPI", "GRPCNghttp2", "Linux", "TestSupport", argumentParser,
+        grpcCore, protobuf,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["Linux", "TestSupport", "JobAPI", protobuf],

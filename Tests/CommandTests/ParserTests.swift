@@ -1,0 +1,150 @@
+import ArgumentParser
+import JobAPI
+import SwiftProtobuf
+import Testing
+
+@testable import worker
+
+/// Command lines into commands.
+@Suite struct ParserTests {
+  static func failure(_ line: [String]) -> Failure? {
+    do {
+      _ = try WorkerCommand.parseAsRoot(line)
+      return nil
+    } catch {
+      return Failure(UsageError(error))
+    }
+  }
+
+  @Test func everyJobOptionReachesTheSpec() throws {
+    let line = [
+      "run", "--name", "n", "--label", "k=v", "--label", "e=", "--env", "A=b=c", "--workdir", "/w",
+      "--user", "1:2", "--timeout", "90s", "--cpu", "1.5", "--memory", "256M", "--memory-swap", "0",
+      "--io-read", "10M", "--io-write", "1K", "--io-read-ops", "5", "--io-write-ops", "6", "--pids",
+      "100", "--net", "host", "--", "sh", "-c", "--", "--cpu",
+    ]
+    let command = try #require(try WorkerCommand.parseAsRoot(line) as? RunCommand)
+    let expected = Worker_V1_JobSpec.with {
+      $0.command = ["sh", "-c", "--", "--cpu"]
+      $0.name = "n"
+      $0.labels = ["k": "v", "e": ""]
+      $0.environment = ["A": "b=c"]
+      $0.workingDirectory = "/w"
+      $0.user = "1:2"
+      $0.timeout = Google_Protobuf_Duration(seconds: 90)
+      $0.network = .host
+      $0.limits = .with {
+        $0.cpu = 1.5
+        $0.memory = 256 << 20
+        $0.memorySwap = 0
+        $0.ioRead = 10 << 20
+        $0.ioWrite = 1024
+        $0.ioReadOps = 5
+        $0.ioWriteOps = 6
+        $0.pids = 100
+      }
+    }
+    #expect(command.job.spec == expected)
+  }
+
+  @Test func defaultsAskForNothing() throws {
+    let command = try #require(
+      try WorkerCommand.parseAsRoot(["start", "--", "true"]) as? StartCommand)
+    #expect(
+      command.job.spec
+        == .with {
+          $0.command = ["true"]
+          $0.network = .none
+          $0.limits = Worker_V1_Limits()
+        })
+  }
+
+  /// Usage errors: exit code 2 and one line that names what was wrong.
+  @Test(arguments: [
+    (["run"], "a command is missing"),
+    (["run", "--"], "a command is missing"),
+    (["run", "echo", "x"], "echo"),
+    (["start", "--memory", "256Q", "--", "x"], "'256Q' is invalid for '--memory"),
+    (["start", "--cpu", "much", "--", "x"], "'much' is invalid for '--cpu"),
+    (["start", "--timeout", "5", "--", "x"], "'5' is invalid for '--timeout"),
+    (["start", "--net", "bridge", "--", "x"], "'bridge' is invalid for '--net"),
+    (["start", "--env", "A", "--", "x"], "'A' is invalid for '--env"),
+    (["start", "--label", "=v", "--", "x"], "'=v' is invalid for '--label"),
+    (["start", "--pids", "many", "--", "x"], "'many' is invalid for '--pids"),
+    (["start", "--plan", "--", "x"], "--plan"),
+    (["start", "--bind", "/a:/b", "--", "x"], "--bind"),
+    (["start", "--rootfs", "/a", "--", "x"], "--rootfs"),
+    (["start", "--read-only", "--", "x"], "--read-only"),
+    (["start", "--output-quota", "1M", "--", "x"], "--output-quota"),
+    (["stop"], "jobs"),
+    (["stop", "x", "--signal", "NOPE"], "'NOPE' is invalid for '--signal"),
+    (["stop", "x", "--grace", "-1s"], "--grace"),
+    (["signal", "x", "NOPE"], "'NOPE'"),
+    (["signal", "x"], "signal"),
+    (["status"], "job"),
+    (["list", "--state", "dead"], "'dead' is invalid for '--state"),
+    (["logs", "x", "--tail", "-1"], "--tail"),
+    (["logs", "x", "--since", "yesterday"], "'yesterday' is invalid for '--since"),
+    (["rm"], "--finished"),
+    (["rm", "x", "--finished"], "--finished"),
+    (["pki", "issue", "x"], "--role"),
+    (["pki", "revoke"], "--serial"),
+    (["serve", "--log-level", "loud"], "'loud' is invalid for '--log-level"),
+    (["serve", "--policy", "x"], "--policy"),
+    (["nonsense"], "nonsense"),
+    (["run", "--nonsense", "--", "x"], "--nonsense"),
+  ])
+  func usageErrors(line: [String], text: String) throws {
+    let failure = try #require(Self.failure(line))
+    #expect(failure.code == 2)
+    #expect(failure.description.contains(text), "\(failure)")
+    #expect(!failure.description.contains("\n"))
+    #expect(!failure.description.hasSuffix("."))
+    #expect(Message.line(failure.description).hasPrefix("worker: "))
+  }
+
+  @Test(arguments: [
+    ["--help"], ["run", "--help"], ["serve", "-h"], ["pki", "issue", "--help"], ["help", "logs"],
+    ["--version"],
+  ])
+  func helpIsNoError(_ line: [String]) throws {
+    do {
+      var command = try WorkerCommand.parseAsRoot(line)
+      try command.run()
+      Issue.record("\(line) gave no help")
+    } catch {
+      #expect(UsageError(error).isHelp)
+      #expect(Failure(UsageError(error)).code == 0)
+    }
+  }
+
+  /// Every verb has an abstract and an example.
+  @Test(arguments: commands) func everyCommandHasAnExample(_ name: String) throws {
+    let command = try #require(Self.all[name])
+    #expect(!command.configuration.abstract.isEmpty)
+    #expect(command.configuration.discussion.contains("EXAMPLE"), "\(name)")
+  }
+
+  static let commands = all.keys.sorted()
+
+  static let all: [String: any ParsableCommand.Type] = {
+    var found: [String: any ParsableCommand.Type] = [:]
+    func visit(_ command: any ParsableCommand.Type, _ path: String) {
+      found[path] = command
+      let configuration = command.configuration
+      let all = configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
+      for child in all { visit(child, "\(path) \(child.configuration.commandName ?? "?")") }
+    }
+    visit(WorkerCommand.self, "worker")
+    return found
+  }()
+
+  @Test func theVerbsOfTheContractExist() {
+    let contract = [
+      "serve", "run", "start", "stop", "signal", "status", "list", "logs", "wait", "rm", "why",
+      "pki init", "pki issue", "pki revoke", "pki renew", "pki show", "version",
+    ]
+    for verb in contract { #expect(Self.all["worker \(verb)"] != nil, "\(verb)") }
+    #expect(ListCommand.configuration.aliases == ["ps"])
+  }
+}

@@ -1,0 +1,118 @@
+import FoundationEssentials
+import JobAPI
+import SwiftProtobuf
+import Testing
+
+@testable import worker
+
+/// What people and programs read.
+@Suite struct PrintingTests {
+  static func job(_ id: String, name: String = "", command: [String]) -> Worker_V1_Job {
+    .with {
+      $0.id = id
+      $0.name = name
+      $0.owner = "alice"
+      $0.command = command
+      $0.state = .running
+      $0.createTime = Google_Protobuf_Timestamp(seconds: 100)
+    }
+  }
+
+  @Test func tableIsAligned() {
+    let table = JobTable(
+      [
+        Self.job("aaaaaaaaaaaaaaaa", name: "build", command: ["make", "-j4"]),
+        Self.job("bbbbbbbbbbbbbbbb", command: ["sh", "-c", "echo 'x'"]),
+      ], now: 160_000_000_000)
+    let expected = """
+      ID                NAME   OWNER  STATE    AGE  COMMAND
+      aaaaaaaaaaaaaaaa  build  alice  RUNNING  1m   make -j4
+      bbbbbbbbbbbbbbbb  -      alice  RUNNING  1m   sh -c 'echo '\\''x'\\'''
+
+      """
+    #expect(table.text(bold: false) == expected)
+    #expect(table.text(bold: true).hasPrefix("\u{1b}[1mID"))
+  }
+
+  @Test func pageShowsVerdictAndUsage() {
+    var job = Self.job("aaaaaaaaaaaaaaaa", command: ["true"])
+    job.state = .finished
+    job.exit.reason = .exited
+    job.exit.code = 3
+    job.exit.message = "exited with code 3"
+    job.usage.memoryPeakBytes = 3 << 19
+    let lines = JobPage(job).text.split(separator: "\n")
+    #expect(lines.contains("exit code:    3"))
+    #expect(lines.contains("verdict:      exited with code 3"))
+    #expect(lines.contains("memory peak:  1.5M"))
+  }
+
+  @Test func controlCharactersDoNotReachTheTerminal() {
+    #expect(Printable.escaped("a\nb\u{1b}[31m\u{9b}") == "a b\\u{1b}[31m\\u{9b}")
+    #expect(Printable.command(["a\u{7}", ""]) == "'a\\u{7}' ''")
+    #expect(Message.line("two\nlines") == "worker: two lines\n")
+  }
+
+  @Test(
+    arguments: [
+      (0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (86_399, "23h"),
+      (86_400, "1d"), (-5, "0s"),
+    ] as [(Int64, String)])
+  func ages(seconds: Int64, text: String) {
+    #expect(Units.age(seconds: seconds) == text)
+  }
+
+  @Test(
+    arguments: [
+      (0, "0"), (1023, "1023"), (1024, "1K"), (1536, "1.5K"), (64 << 20, "64M"), (5 << 40, "5T"),
+    ] as [(Int64, String)])
+  func byteCounts(count: Int64, text: String) {
+    #expect(Units.bytes(count) == text)
+  }
+
+  @Test func listIsOneArray() throws {
+    #expect(try JSON.text([Worker_V1_Job]()) == "[]\n")
+    let text = try JSON.text([
+      Worker_V1_Job.with { $0.id = "a" }, Worker_V1_Job.with { $0.id = "b" },
+    ])
+    #expect(text == #"[{"id":"a"},{"id":"b"}]"# + "\n")
+  }
+
+  static func chunk(_ text: String, _ stream: Worker_V1_OutputStream = .stdout)
+    -> Worker_V1_OutputChunk
+  {
+    .with {
+      $0.stream = stream
+      $0.data = Data(text.utf8)
+      $0.time = Google_Protobuf_Timestamp(seconds: 1, nanos: 5_000_000)
+    }
+  }
+
+  @Test(arguments: [
+    (["a\nb\nc\n"], 2, "b\nc\n"),
+    (["a\nb\nc"], 2, "b\nc"),
+    (["a\nb", "b\nc", "c\n"], 2, "bb\ncc\n"),
+    (["a\n", "b\n", "c\n", "d\n"], 1, "d\n"),
+    (["a\nb\n"], 9, "a\nb\n"),
+    (["a\nb\n"], 0, ""),
+    ([String](), 3, ""),
+    (["a", "b", "c"], 1, "abc"),
+  ])
+  func tailKeepsTheLastLines(chunks: [String], lines: Int, shown: String) {
+    var tail = Tail(lines: lines)
+    for text in chunks { tail.append(Self.chunk(text)) }
+    #expect(String(decoding: tail.result.flatMap(\.bytes), as: UTF8.self) == shown)
+  }
+
+  @Test func stampsEveryLineOnceForEachStream() {
+    var stamper = LineStamper()
+    let time = Google_Protobuf_Timestamp(seconds: 1, nanos: 5_000_000)
+    let stamp = "1970-01-01T00:00:01.005Z "
+    func stamped(_ text: String, _ stream: Worker_V1_OutputStream) -> String {
+      String(decoding: stamper.stamped(Array(text.utf8), stream, time), as: UTF8.self)
+    }
+    #expect(stamped("a\nb", .stdout) == "\(stamp)a\n\(stamp)b")
+    #expect(stamped("x\n", .stderr) == "\(stamp)x\n")
+    #expect(stamped("c\nd\n", .stdout) == "c\n\(stamp)d\n")
+  }
+}
