@@ -19,15 +19,16 @@ enum Values {
       number = number.dropLast()
     }
     guard let value = self.decimal(number) else { throw ValueError(description: hint) }
-    let bytes = value * Double(unit)
-    guard bytes < 0x1p63 else { throw ValueError(description: "is too large; \(hint)") }
-    guard bytes == bytes.rounded() || unit > 1 else { throw ValueError(description: hint) }
+    let tooLarge = ValueError(description: "is too large; \(hint)")
     // Whole numbers exactly, beyond the 53 bits of a Double too.
     if let whole = Int64(number) {
       let (product, overflow) = whole.multipliedReportingOverflow(by: unit)
-      guard !overflow else { throw ValueError(description: "is too large; \(hint)") }
+      if overflow { throw tooLarge }
       return product
     }
+    let bytes = value * Double(unit)
+    guard bytes < 0x1p63 else { throw tooLarge }
+    guard bytes == bytes.rounded() || unit > 1 else { throw ValueError(description: hint) }
     return Int64(bytes)
   }
 
