@@ -24,7 +24,7 @@ package final class LongCalls: Sendable {
       group.addTask {
         await self.waitForEnd()
         try Task.checkCancellation()  // the body was first
-        throw RPCError(code: .unavailable, message: "the server is shutting down: try again")
+        throw RPCError(code: .unavailable, message: "the server is shutting down")
       }
       defer { group.cancelAll() }
       guard let result = try await group.next() else { throw CancellationError() }

@@ -44,7 +44,7 @@ struct WorkerCommand: ParsableCommand {
     if let command = command as? any LoopCommand { try command.execute() }
     do {
       try command.run()
-    } catch where Self.exitCode(for: error).isSuccess {
+    } catch  where Self.exitCode(for: error).isSuccess {
       throw UsageError(error)  // the parser's own: help was asked for
     }
   }
