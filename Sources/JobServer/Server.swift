@@ -56,8 +56,11 @@ package struct Server<Engine: JobWorker>: Sendable {
     self.log = log
     self.loop = loops.next()
     self.journal = JobJournal(log: log)
+    var limits = configuration.limits
+    // Followers shall see the ends of the jobs that are stopped then: their grace, and some.
+    if configuration.stopsJobs { limits.shutdownGrace += .seconds(10) }
     self.transport = try Nghttp2ServerTransport(
-      address: configuration.address, tls: configuration.tls, limits: configuration.limits,
+      address: configuration.address, tls: configuration.tls, limits: limits,
       loops: loops, onEvent: { log.transport($0) })
     self.server = GRPCServer(
       transport: self.transport,

@@ -75,7 +75,8 @@ import Testing
     let text = try JSON.text([
       Worker_V1_Job.with { $0.id = "a" }, Worker_V1_Job.with { $0.id = "b" },
     ])
-    #expect(text == #"[{"id":"a"},{"id":"b"}]"# + "\n")
+    #expect(text == #"[{"applied":{},"id":"a"},{"applied":{},"id":"b"}]"# + "\n")
+    #expect(try Worker_V1_Job.array(fromJSONString: text).map(\.id) == ["a", "b"])
   }
 
   static func chunk(_ text: String, _ stream: Worker_V1_OutputStream = .stdout)

@@ -1,3 +1,4 @@
+import JobAPI
 import SwiftProtobuf
 
 /// The JSON mapping of protocol buffers, one line.
@@ -6,9 +7,22 @@ enum JSON {
     try message.jsonString() + "\n"
   }
 
+  static func text(_ job: Worker_V1_Job) throws -> String { try self.object(job) + "\n" }
+
   /// A list is one array.
+  static func text(_ jobs: [Worker_V1_Job]) throws -> String {
+    "[" + (try jobs.map(self.object).joined(separator: ",")) + "]\n"
+  }
+
   static func text(_ messages: [some SwiftProtobuf.Message]) throws -> String {
     "[" + (try messages.map { try $0.jsonString() }.joined(separator: ",")) + "]\n"
+  }
+
+  /// Every key that programs may rely on: the mapping leaves empty maps out.
+  private static func object(_ job: Worker_V1_Job) throws -> String {
+    let text = try job.jsonString()
+    guard job.applied.isEmpty, !job.id.isEmpty else { return text }
+    return "{\"applied\":{}," + text.dropFirst()
   }
 
   /// For what is no message of the API.
