@@ -108,7 +108,7 @@ let package = Package(
       dependencies: [
         "GRPCNghttp2", "CNghttp2", "COpenSSL", "PKI", "Linux", "TestSupport", grpcCore,
       ],
-      swiftSettings: strict),
+      exclude: ["Interop"], swiftSettings: strict),
     .testTarget(
       name: "JobServerTests",
       dependencies: [

@@ -10,13 +10,12 @@ final class Acceptor: ReadinessHandler, @unchecked Sendable {
   private static let pause: Int64 = 100_000_000
   private static let acceptsPerTurn = 64
 
-  private let listener: Listener
+  private var listener: Listener?
   private let loop: EventLoop
   private let loops: [ServerLoop]
   private let shared: ServerState
   private var turn = 0
   private var registration: UInt64?
-  private var isStopped = false
 
   init(
     _ listener: Listener, loop: EventLoop, loops: [ServerLoop], shared: ServerState
@@ -28,25 +27,27 @@ final class Acceptor: ReadinessHandler, @unchecked Sendable {
   }
 
   func start() {
-    guard self.registration == nil, !self.isStopped else { return }
+    guard self.registration == nil, let listener = self.listener else { return }
     do {
       self.registration = try self.loop.register(
-        self.listener.socket.descriptor.rawValue, events: .readable, self)
+        listener.socket.descriptor.rawValue, events: .readable, self)
     } catch {
       self.shared.onEvent(.acceptFailed(reason: error.description))
     }
   }
 
-  /// New connections are refused by the kernel once the acceptor is released.
+  /// Closes the socket: from here the kernel refuses.
   func stop() {
-    self.isStopped = true
+    guard self.listener != nil else { return }
     self.suspend()
+    self.listener = nil
+    self.shared.acceptorGone()
   }
 
   func ready(_ events: Epoll.Events) {
     for _ in 0..<Self.acceptsPerTurn {
       do throws(SystemError) {
-        guard let (socket, peer) = try self.listener.socket.accept() else { return }
+        guard let (socket, peer) = try self.listener?.socket.accept() else { return }
         self.admit(socket, peer)
       } catch {
         return self.pause(error)
@@ -71,8 +72,8 @@ final class Acceptor: ReadinessHandler, @unchecked Sendable {
   }
 
   private func suspend() {
-    guard let registration = self.registration else { return }
+    guard let registration = self.registration, let listener = self.listener else { return }
     self.registration = nil
-    self.loop.unregister(self.listener.socket.descriptor.rawValue, token: registration)
+    self.loop.unregister(listener.socket.descriptor.rawValue, token: registration)
   }
 }

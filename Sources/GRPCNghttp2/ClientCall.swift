@@ -20,7 +20,8 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
   let inbound: InboundQueue<RPCResponsePart<[UInt8]>>
   private let path: String
   private let credit: StreamCredit
-  private weak var connection: ClientConnection?
+  /// Until the call's end.
+  private var connection: ClientConnection?
   private var id: Int32 = 0
   private var deframer: MessageDeframer
   private let maximumMessage: Int

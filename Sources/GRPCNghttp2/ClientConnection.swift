@@ -17,6 +17,8 @@ final class ClientConnection: Connection, @unchecked Sendable {
   private weak var owner: (any Owner)?
   private var calls: [Int32: ClientCall] = [:]
   private(set) var isDraining = false
+  /// Why it is no more.
+  private var failure: RPCError?
   private var hasSettings = false
   private(set) var localPeer = ""
 
@@ -80,6 +82,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
   override func ended(_ reason: CloseReason) {
     let error = self.error(reason)
     self.isDraining = true
+    self.failure = error
     self.owner?.connectionUnusable(self, error)
     let calls = self.calls.values
     self.calls = [:]
@@ -102,8 +105,8 @@ final class ClientConnection: Connection, @unchecked Sendable {
 
   func open(_ call: ClientCall, _ headers: HeaderList) throws(RPCError) -> Int32 {
     guard self.phase == .open, let session = self.session else {
-      throw RPCError(
-        code: .unavailable, message: "the connection to \(self.authority) has ended")
+      throw self.failure
+        ?? RPCError(code: .unavailable, message: "the connection to \(self.authority) has ended")
     }
     do throws(SessionError) {
       let id = try session.submitRequest(headers)

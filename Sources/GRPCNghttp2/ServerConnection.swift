@@ -93,7 +93,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   private func restartIdleTimer() {
     guard let time = self.limits.idleTimeout else { return }
     guard self.calls.isEmpty else { return self.cancelTimer(.idle) }
-    self.setTimer(.idle, after: time.nanoseconds) { [weak self] in self?.finishShutdown() }
+    self.setTimer(.idle, after: time.nanoseconds) { [weak self] in self?.beginShutdown() }
   }
 
   // MARK: Calls

@@ -5,8 +5,9 @@ final class ServerState: Sendable {
   fileprivate struct State {
     var context: TLSContext
     var connections = 0
+    var acceptors = 0
     var isShuttingDown = false
-    /// Resumed when the server shuts down and the last connection has gone.
+    /// Resumed when the server shuts down and the last connection and acceptor have gone.
     var waiter: CheckedContinuation<Void, Never>?
   }
 
@@ -44,6 +45,16 @@ final class ServerState: Sendable {
     waiter?.resume()
   }
 
+  func addAcceptors(_ count: Int) { self.state.withLock { $0.acceptors += count } }
+
+  func acceptorGone() {
+    let waiter = self.state.withLock { state in
+      state.acceptors -= 1
+      return state.takeWaiterIfDone()
+    }
+    waiter?.resume()
+  }
+
   /// Whether this is the first call.
   func beginShutdown() -> Bool {
     let (isFirst, waiter) = self.state.withLock { state in
@@ -68,7 +79,7 @@ final class ServerState: Sendable {
 
 extension ServerState.State {
   fileprivate mutating func takeWaiterIfDone() -> CheckedContinuation<Void, Never>? {
-    guard self.isShuttingDown, self.connections == 0 else { return nil }
+    guard self.isShuttingDown, self.connections == 0, self.acceptors == 0 else { return nil }
     defer { self.waiter = nil }
     return self.waiter
   }

@@ -86,6 +86,7 @@ package final class Nghttp2ServerTransport: ServerTransport {
       state.listeners = []
       return state.acceptors
     }
+    self.shared.addAcceptors(acceptors.count)
     if self.shared.isShuttingDown { return self.dropAcceptors() }
     for (loop, acceptor) in acceptors { loop.execute { acceptor.start() } }
   }
@@ -96,7 +97,6 @@ package final class Nghttp2ServerTransport: ServerTransport {
     self.eachLoop { $0.beginShutdown() }
   }
 
-  /// Closes the listening sockets: from here the kernel refuses.
   private func dropAcceptors() {
     let acceptors = self.state.withLock { state in
       defer { state.acceptors = [] }

@@ -21,12 +21,13 @@ enum Harness {
 
   /// A server on a free port of 127.0.0.1 for as long as `body` runs.
   static func withServer<Result: Sendable>(
-    _ service: EchoService = EchoService(), tls: TLSConfiguration? = nil,
+    _ service: EchoService = EchoService(), at address: SocketAddress? = nil,
+    tls: TLSConfiguration? = nil,
     limits: TransportLimits = TransportLimits(), events: EventLog = EventLog(),
     _ body: @Sendable @escaping (Server) async throws -> Result
   ) async throws -> Result {
     let transport = try Nghttp2ServerTransport(
-      address: try SocketAddress(parsing: "127.0.0.1:0"),
+      address: try address ?? SocketAddress(parsing: "127.0.0.1:0"),
       tls: tls ?? TestCertificates.shared.configuration("server"), limits: limits, loops: Self.loops
     ) { events.add($0) }
     let server = GRPCServer(transport: transport, services: [service])
@@ -40,8 +41,17 @@ enum Harness {
     }
   }
 
+  /// The other side by hand, for one connection.
+  static func accept(_ listener: Listener) async throws -> RawPeer {
+    try await withTaskExecutorPreference(Self.threads) { try RawPeer.accept(listener) }
+  }
+
+  static func listener() throws -> Listener {
+    try Listener.bind(try SocketAddress(parsing: "127.0.0.1:0"))[0]
+  }
+
   struct Server: Sendable {
-    let server: GRPCServer<Nghttp2ServerTransport>
+    let server: GRPCServer<Nghttp2ServerTransport>?
     let address: SocketAddress
     let events: EventLog
 
@@ -65,7 +75,8 @@ enum Harness {
           call.cancel()
         }
         client.beginGracefulShutdown()
-        try await group.waitForAll()
+        // Throws when the body was over before the client ran: nothing to wait for then.
+        try? await group.waitForAll()
         return try result.get()
       }
     }

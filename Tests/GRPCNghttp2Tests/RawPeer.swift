@@ -41,10 +41,10 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
 
   /// A server for one connection.
   static func accept(
-    _ listener: borrowing ListeningSocket, limits: TransportLimits = TransportLimits()
+    _ listener: Listener, limits: TransportLimits = TransportLimits()
   ) throws -> RawPeer {
-    try Self.wait(listener.descriptor.rawValue, Int16(POLLIN))
-    guard let (socket, _) = try listener.accept() else { throw Stuck() }
+    try Self.wait(listener.socket.descriptor.rawValue, Int16(POLLIN))
+    guard let (socket, _) = try listener.socket.accept() else { throw Stuck() }
     let context = try TLSContext(TestCertificates.shared.configuration("server"), role: .server)
     return try RawPeer(socket, context, serverName: nil, limits: limits)
   }

@@ -44,6 +44,9 @@ final class Session {
     nghttp2_option_set_no_auto_window_update(options, 1)
     nghttp2_option_set_no_closed_streams(options, 1)
     nghttp2_option_set_max_outbound_ack(options, 1000)
+    // Until the server's SETTINGS have come one request is sent, and the others wait: more could
+    // be over its limit, and would be refused.
+    nghttp2_option_set_peer_max_concurrent_streams(options, 1)
     // Rapid reset, CVE-2023-44487: a bucket of this size that refills at a rate a second.
     nghttp2_option_set_stream_reset_rate_limit(
       options, UInt64(limits.resetBurst), UInt64(limits.resetsPerSecond))
