@@ -20,6 +20,7 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
   let inbound: InboundQueue<RPCResponsePart<[UInt8]>>
   private let path: String
   private let credit: StreamCredit
+  private let state: ClientState
   /// Until the call's end.
   private var connection: ClientConnection?
   private var id: Int32 = 0
@@ -31,7 +32,11 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
   private var deadline: Int64?
   private var timer: TimerQueue.Token?
 
-  init(path: String, maximumMessage: Int?, maximumAnswer: Int?, connection: ClientConnection) {
+  init(
+    path: String, maximumMessage: Int?, maximumAnswer: Int?, connection: ClientConnection,
+    state: ClientState
+  ) {
+    self.state = state
     let limit = connection.limits.messageSize
     let credit = StreamCredit(connection)
     self.loop = connection.loop
@@ -153,11 +158,25 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
     self.loop.preconditionOnLoop()
     if let failure = self.outbound.failure { throw failure }
     switch part {
-    case .metadata(let metadata): try self.send(metadata)
+    case .metadata(let metadata):
+      try await self.renewConnection()
+      try self.send(metadata)
     case .message(let message):
       try self.send(message)
       if self.outbound.isFull { try await self.outbound.waitForRoom(self) }
     }
+  }
+
+  /// The connection may have ended since the call got it (as an idle one does at any time). Nothing
+  /// was sent, so another one serves as well; unless this one was never usable.
+  private func renewConnection() async throws {
+    guard self.phase == .idle, let connection = self.connection, !connection.canTakeCalls,
+      connection.hasSettings
+    else { return }
+    let other = try await self.state.connection()
+    guard self.phase == .idle else { throw self.isEnded }
+    self.connection = other
+    self.credit.connection = other
   }
 
   private func send(_ metadata: Metadata) throws(RPCError) {
@@ -239,7 +258,7 @@ extension ClientCall: ClosableRPCWriterProtocol {
 
 /// Gives bytes back to a stream that has its number only once the request is sent.
 private final class StreamCredit {
-  private weak var connection: ClientConnection?
+  weak var connection: ClientConnection?
   var stream: Int32 = 0
 
   init(_ connection: ClientConnection) { self.connection = connection }

@@ -19,7 +19,8 @@ final class ClientConnection: Connection, @unchecked Sendable {
   private(set) var isDraining = false
   /// Why it is no more.
   private var failure: RPCError?
-  private var hasSettings = false
+  /// Whether the server has spoken HTTP/2: until then it may refuse us.
+  private(set) var hasSettings = false
   private(set) var localPeer = ""
 
   init(

@@ -50,7 +50,8 @@ final class ClientState: @unchecked Sendable {
     self.openCalls += 1
     let call = ClientCall(
       path: "/\(descriptor.fullyQualifiedMethod)", maximumMessage: options.maxRequestMessageBytes,
-      maximumAnswer: options.maxResponseMessageBytes, connection: connection)
+      maximumAnswer: options.maxResponseMessageBytes, connection: connection,
+      state: self)
     let context = ClientContext(
       descriptor: descriptor, remotePeer: connection.peer.grpcPeer,
       localPeer: connection.localPeer)
@@ -63,7 +64,7 @@ final class ClientState: @unchecked Sendable {
     self.finishIfDone()
   }
 
-  private func connection() async throws -> ClientConnection {
+  func connection() async throws -> ClientConnection {
     if self.isShuttingDown { throw Self.isShutDown }
     if let current = self.current, current.canTakeCalls { return current }
     self.ticket += 1
