@@ -24,10 +24,12 @@ final class Host: Sendable {
   static func with(_ body: (Host) async throws -> Void) async throws {
     let host = try Host()
     let result = await Result {
-      try await host.prepare(); try await body(host)
+      try await host.prepare()
+      try await body(host)
     }
-    await host.takeDown()
+    let left = await host.takeDown()
     try result.get()
+    #expect(left.isEmpty, "left behind: \(left)")
   }
 
   var state: String { "\(self.path)/state" }
@@ -93,17 +95,21 @@ final class Host: Sendable {
     try #require(outcome.code == 0, "\(outcome)")
   }
 
-  private func takeDown() async {
-    if self.server.withLock({ $0 }) != nil {
-      let list = try? await self.worker("list", "--json", as: "admin")
-      for id in Self.ids(in: list?.text ?? "") {
-        _ = try? await self.worker("stop", id, "--grace", "0s", as: "admin")
-      }
+  /// Stops what runs and the server, removes every file; answers with what is there still.
+  private func takeDown() async -> [String] {
+    var ids: [String] = []
+    if self.server.withLock({ $0 != nil }) {
+      ids = Self.ids(
+        in: (try? await self.worker("list", "--all", "--json", as: "admin"))?.text ?? "")
+      for id in ids { _ = try? await self.worker("stop", id, "--grace", "0s", as: "admin") }
       _ = try? await self.stopServer()
     }
+    let left =
+      ids.flatMap { Cgroups.of(job: $0) } + Processes.holding(self.path) + Mounts.below(self.path)
     if let parent = try? File.openFolder("/var/lib") {
       try? Folder.removeTree(String(self.path.dropFirst("/var/lib/".count)), in: parent)
     }
+    return left
   }
 
   /// The ids in the JSON of `list`.

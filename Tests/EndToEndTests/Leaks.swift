@@ -13,6 +13,35 @@ enum Processes {
   }
 }
 
+extension Processes {
+  /// Processes that hold something below `path` open, the tests themselves aside.
+  static func holding(_ path: String) -> [String] {
+    let names = (try? Folder.names(in: File.openFolder("/proc"))) ?? []
+    return names.filter { name in
+      guard let pid = Int32(name), pid != getpid() else { return false }
+      guard let folder = try? File.openFolder("/proc/\(pid)/fd"),
+        let descriptors = try? Folder.names(in: folder)
+      else { return false }
+      return descriptors.contains { self.link("/proc/\(pid)/fd/\($0)").hasPrefix(path) }
+    }.map { "process \($0)" }
+  }
+
+  private static func link(_ path: String) -> String {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = readlink(path, &buffer, buffer.count)
+    return String(
+      decoding: buffer.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+/// Mounts of the host.
+enum Mounts {
+  static func below(_ path: String) -> [String] {
+    let text = (try? File.readText("/proc/self/mountinfo")) ?? ""
+    return text.split(separator: "\n").map(String.init).filter { $0.contains(path) }
+  }
+}
+
 /// Control groups of the host.
 enum Cgroups {
   /// The paths of groups whose name holds a job's id.
