@@ -174,7 +174,7 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
       connection.hasSettings
     else { return }
     let other = try await self.state.connection()
-    guard self.phase == .idle else { throw self.isEnded }
+    if let failure = self.outbound.failure { throw failure }
     self.connection = other
     self.credit.connection = other
   }

@@ -116,7 +116,11 @@ final class ClientConnection: Connection, @unchecked Sendable {
       self.flushSoon()
       return id
     } catch {
-      throw RPCError(code: .unavailable, message: error.description)
+      // No stream number is left, RFC 9113 5.1.1: the next call gets a new connection.
+      let failure = RPCError(code: .unavailable, message: error.description)
+      self.isDraining = true
+      self.owner?.connectionUnusable(self, failure)
+      throw failure
     }
   }
 

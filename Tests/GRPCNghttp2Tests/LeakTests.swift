@@ -5,8 +5,7 @@ import Testing
 
 @testable import GRPCNghttp2
 
-/// Alone in its process: see `LeakTests` in the filter of `make test`, or run with others, in which
-/// case only its own server's connections are counted.
+/// Only what belongs to the test's own server is counted, as other tests run at the same time.
 @Suite struct LeakTests {
   /// Open descriptors of this process that are sockets on `port`.
   private func sockets(_ port: UInt16) throws -> Int {

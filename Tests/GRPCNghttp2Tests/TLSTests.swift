@@ -140,6 +140,22 @@ import Testing
     }
   }
 
+  @Test func revokedCertificateIsRefusedAndOthersAreNot() async throws {
+    var tls = TestCertificates.shared.configuration("server")
+    tls.revocationList = TestCertificates.shared.path("ca.crl")
+    try await Harness.withServer(tls: tls) { server in
+      let error = await #expect(throws: RPCError.self) {
+        try await server.withClient("revoked") { try await $0.get("Get", []).message }
+      }
+      #expect(error?.message.contains("our certificate: certificate revoked") == true)
+      #expect(
+        await self.refusal(server.events)
+          == "the client's certificate is refused: certificate revoked")
+      let other = try await server.withClient { try await $0.get("Get", [1]).message }
+      #expect(other == [1])
+    }
+  }
+
   @Test func reloadedCertificateServesNewConnections() async throws {
     let certificates = TestCertificates.shared
     try await Harness.withServer(tls: certificates.configuration("expired-server")) { server in

@@ -17,6 +17,7 @@ struct TestCertificates: Sendable {
 
   static let shared: TestCertificates = {
     do {
+      atexit { try? FileManager.default.removeItem(atPath: TestCertificates.shared.directory) }
       return try TestCertificates()
     } catch {
       fatalError("cannot make certificates: \(error)")
@@ -52,6 +53,8 @@ struct TestCertificates: Sendable {
     old.usage = "serverAuth"
     old.alternativeNames = server.alternativeNames
     try self.issue("expired-server", old, authority: "ca")
+    try self.issue("revoked", alice, authority: "ca")
+    try self.makeRevocationList(revoking: "revoked")
   }
 
   func path(_ name: String) -> String { "\(self.directory)/\(name)" }
@@ -67,7 +70,8 @@ struct TestCertificates: Sendable {
     try self.makeKey(name)
     try self.run([
       "req", "-x509", "-new", "-key", "\(name).key", "-subj", subject, "-days", "1", "-sha256",
-      "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign",
+      "-addext", "basicConstraints=critical,CA:TRUE",
+      "-addext", "keyUsage=critical,keyCertSign,cRLSign",
       "-out", "\(name).crt",
     ])
     try Data().write(to: URL(fileURLWithPath: self.path("\(name).index")))
@@ -108,6 +112,14 @@ struct TestCertificates: Sendable {
       arguments += ["-days", wish.days]
     }
     try self.run(arguments)
+  }
+
+  private func makeRevocationList(revoking name: String) throws {
+    let authority = [
+      "ca", "-config", "\(name).cnf", "-cert", "ca.crt", "-keyfile", "ca.key", "-md", "sha256",
+    ]
+    try self.run(authority + ["-revoke", "\(name).crt"])
+    try self.run(authority + ["-gencrl", "-crldays", "1", "-out", "ca.crl"])
   }
 
   private func makeKey(_ name: String) throws {
