@@ -15,10 +15,14 @@ enum Mounts {
   }
 
   static func perform(_ steps: [LaunchPlan.MountStep]) throws(SystemError) {
-    for step in steps { try self.perform(step) }
+    var hidingPlace: String?
+    for step in steps { try self.perform(step, &hidingPlace) }
   }
 
-  private static func perform(_ step: LaunchPlan.MountStep) throws(SystemError) {
+  /// `hidingPlace`: a folder that is hidden already, if there is one.
+  private static func perform(
+    _ step: LaunchPlan.MountStep, _ hidingPlace: inout String?
+  ) throws(SystemError) {
     switch step {
     case .bind(let source, let target, let readOnly):
       try Mount.mount(source, at: target, [.bind, .recursive])
@@ -27,7 +31,7 @@ enum Mounts {
     case .tmpfs(let target, let options):
       try Mount.mount("tmpfs", at: target, type: "tmpfs", [.noSetUID, .noDevices], data: options)
     case .hide(let target):
-      try self.hide(target)
+      try self.hide(target, &hidingPlace)
     case .readOnly(let target):
       guard access(target, F_OK) == 0 else { return }  // not on this kernel: nothing to protect
       try Mount.mount(target, at: target, [.bind, .recursive])
@@ -40,18 +44,20 @@ enum Mounts {
   }
 
   /// An empty read-only folder, or /dev/null, in place of what must not be seen.
-  private static func hide(_ target: String) throws(SystemError) {
+  private static func hide(_ target: String, _ hidingPlace: inout String?) throws(SystemError) {
     var status = stat()
     guard stat(target, &status) == 0 else {
       if errno == ENOENT || errno == ENOTDIR || errno == EACCES { return }
       throw SystemError(call: "stat(\(target))", errno: errno)
     }
-    if status.st_mode & S_IFMT == S_IFDIR {
-      try Mount.mount(
-        "tmpfs", at: target, type: "tmpfs", [.readOnly, .noSetUID, .noDevices, .noExec],
-        data: "mode=0,size=4k")
-    } else {
-      try Mount.mount("/dev/null", at: target, [.bind])
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      return try Mount.mount("/dev/null", at: target, [.bind])
     }
+    // One empty file system serves all: making one costs several times a bind.
+    if let hidingPlace { return try Mount.mount(hidingPlace, at: target, [.bind]) }
+    try Mount.mount(
+      "tmpfs", at: target, type: "tmpfs", [.readOnly, .noSetUID, .noDevices, .noExec],
+      data: "mode=0,size=4k")
+    hidingPlace = target
   }
 }

@@ -108,6 +108,18 @@ struct KeeperTests {
     #expect(!output.hasSuffix("\n0\n") && output != "0\n", "\(output)")
   }
 
+  @Test func hiddenFoldersAndFilesAreEmptyAndCannotBeWritten() throws {
+    let script =
+      "for d in /mnt /opt /srv; do ls -A $d; touch $d/x && echo wrote; done; cat /etc/passwd"
+    let job = try KeeperUnderTest(["sh", "-c", script]) {
+      $0.mounts = ["/mnt", "/opt", "/no/such", "/srv", "/etc/passwd"].map { .hide(target: $0) }
+      $0.capabilities = 0x1ff_ffff_ffff
+    }
+    _ = try job.finish()
+    #expect(try job.output(.stdout) == "")
+    #expect(try job.output(.stderr).contains("Read-only file system"))
+  }
+
   @Test func aTimeoutEndsTheJob() throws {
     let job = try KeeperUnderTest(["sleep", "1000"]) { $0.timeout = 50_000_000 }
     let record = try job.finish()

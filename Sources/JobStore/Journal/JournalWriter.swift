@@ -66,10 +66,11 @@ package struct JournalWriter: ~Copyable {
     try self.append(count: bytes.count, stream: stream)
   }
 
-  /// Makes everything written so far survive a power loss.
+  /// Makes everything written so far survive a power loss, once the folder is synced as well: that of
+  /// the exit record does it, which follows in the same folder.
   package func sync() throws(SystemError) {
+    guard self.end > UInt64(JournalFormat.headerSize) else { return }  // nothing was written
     try File.sync(self.segment)
-    try File.sync(self.folder)
   }
 
   private mutating func append(count: Int, stream: JournalStream) throws(SystemError) {
