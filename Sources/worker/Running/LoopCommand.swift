@@ -40,15 +40,24 @@ extension ClientCommand {
       do {
         let teller = RetryTeller()
         let client = try JobClient(connection, loop: loop, onRetry: { teller.tell($0) })
-        let session = Session(client: client, signals: signals.start())
-        let code = try await self.run(session)
-        try await session.output.finish()
-        return code
+        return try await self.run(finishing: Session(client: client, signals: signals.start()))
       } catch {
         let failure = Failure(error)
         Message.print(failure.description)
         return failure.code
       }
+    }
+  }
+
+  /// What was taken from the network is written before anything is said of how it went.
+  private func run(finishing session: Session) async throws -> Int32 {
+    do {
+      let code = try await self.run(session)
+      try await session.output.finish()
+      return code
+    } catch {
+      try? await session.output.finish()  // the error that came first is the one to tell
+      throw error
     }
   }
 }
