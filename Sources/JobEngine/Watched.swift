@@ -51,14 +51,14 @@ final class Watched<Value: Sendable>: Sendable {
 
   /// Returns when `condition` holds, whatever becomes of the task.
   func waitUncancelled(until condition: @escaping @Sendable (Value) -> Bool) async {
-    await self.sleep(self.takeTicket(), until: condition)
+    await self.suspend(self.takeTicket(), until: condition)
   }
 
   /// Returns when `condition` holds or the task is cancelled.
   func wait(until condition: @escaping @Sendable (Value) -> Bool) async {
     let ticket = self.takeTicket()
     await withTaskCancellationHandler {
-      await self.sleep(ticket, until: condition)
+      await self.suspend(ticket, until: condition)
     } onCancel: {
       self.cancel(ticket)
     }
@@ -73,7 +73,7 @@ final class Watched<Value: Sendable>: Sendable {
     }
   }
 
-  private func sleep(
+  private func suspend(
     _ ticket: UInt64, until condition: @escaping @Sendable (Value) -> Bool
   ) async {
     await withCheckedContinuation { continuation in
