@@ -7,10 +7,11 @@ enum Found: Sendable {
   case finished(JobRecord, ExitRecord)
   /// Its keeper lives.
   case alive(JobRecord, StartRecord, KeeperProcess)
-  /// A keeper holds the lock and has not said yet who it is: it is still starting the job.
-  case beginning(JobRecord)
-  /// The keeper is gone without a record; the job had been started.
-  case lost(JobRecord, StartRecord)
+  /// A keeper holds the lock and cannot be named: it is still starting the job, or just ending, or
+  /// there was no descriptor left to look at it with.
+  case nameless(JobRecord, StartRecord?)
+  /// The keeper is gone without a record; the job had been started, or may have been.
+  case lost(JobRecord, StartRecord?)
   /// Nobody was ever told of it.
   case neverStarted
 }
@@ -22,22 +23,31 @@ struct Adoption {
 
   func examine(_ id: JobID) throws(StoreError) -> Found {
     guard let record = try self.record(id) else { return .neverStarted }
-    // The keeper may end between two looks, hence again; it can do so only once.
-    for _ in 0..<2 {
-      if let exit = try self.state.exitRecord(of: id) { return .finished(record, exit) }
-      guard try self.isLocked(id) else { continue }
-      guard let start = try self.startRecord(id) else { return .beginning(record) }
-      if let keeper = self.keeper(start) { return .alive(record, start, keeper) }
-    }
     if let exit = try self.state.exitRecord(of: id) { return .finished(record, exit) }
-    guard let start = try self.startRecord(id) else { return .neverStarted }
-    return .lost(record, start)
+    guard try !self.isLocked(id) else {
+      let start = try self.startRecord(id)
+      guard let start, let keeper = self.keeper(start) else { return .nameless(record, start) }
+      return .alive(record, start, keeper)
+    }
+    // Once more, as the keeper may have ended since: what it had to say was said before its lock
+    // was free.
+    if let exit = try self.state.exitRecord(of: id) { return .finished(record, exit) }
+    if let start = try self.startRecord(id) { return .lost(record, start) }
+    // After a power loss the start record may be missing or torn; what was asked is on disk before
+    // anyone is told.
+    guard record.bootID == self.bootID, try !self.state.has(JobDirectory.started, of: id) else {
+      return .lost(record, nil)
+    }
+    return .neverStarted
   }
 
   /// Why a lost job is lost.
-  func reason(_ start: StartRecord) -> String {
-    start.bootID == self.bootID
-      ? "its keeper was killed while no worker watched" : "the host was restarted"
+  func reason(_ record: JobRecord, _ start: StartRecord?) -> String {
+    if (start?.bootID ?? record.bootID) == self.bootID {
+      return "its keeper was killed while no worker watched"
+    }
+    return start == nil
+      ? "the host stopped while it ran or was being started" : "the host was restarted"
   }
 
   private func record(_ id: JobID) throws(StoreError) -> JobRecord? {
@@ -49,12 +59,17 @@ struct Adoption {
     }
   }
 
+  /// Nil also for one that a power loss has torn: it was never synced, and a job is not to be hidden
+  /// for it.
   func startRecord(_ id: JobID) throws(StoreError) -> StartRecord? {
     do throws(StoreError) {
       return try StartRecord(try self.state.read(JobDirectory.started, of: id))
     } catch {
-      if case .system(let cause) = error, cause.errno == ENOENT { return nil }
-      throw error
+      switch error {
+      case .malformed: return nil
+      case .system(let cause) where cause.errno == ENOENT: return nil
+      default: throw error
+      }
     }
   }
 
@@ -83,6 +98,7 @@ extension Worker {
     do throws(SystemError) {
       let adoption = Adoption(state: self.state, bootID: try ProcessIdentity.bootID())
       for id in try self.state.scan() { self.adopt(id, adoption) }
+      self.sweep()
     } catch {
       throw WorkerError(
         .failedPrecondition, "cannot read the state directory '\(self.state.path)': \(error)")
@@ -96,11 +112,11 @@ extension Worker {
         self.insert(id, record, start: try adoption.startRecord(id), exit: exit)
       case .alive(let record, let start, let keeper):
         self.watch(keeper, of: self.insert(id, record, start: start))
-      case .beginning(let record):
-        self.watchLock(of: self.insert(id, record, start: nil))
+      case .nameless(let record, let start):
+        self.watchLock(of: self.insert(id, record, start: start))
       case .lost(let record, let start):
         let exit = Remains.settle(
-          id, start: start, why: adoption.reason(start), in: self.state)
+          id, start: start, why: adoption.reason(record, start), in: self.state)
         self.insert(id, record, start: start, exit: exit)
       case .neverStarted:
         Remains.discard(id, in: self.state)
@@ -109,6 +125,13 @@ extension Worker {
       let problem = "\(self.state.path(id)): \(error)"
       self.foundProblems.withLock { $0.append(problem) }
     }
+  }
+
+  /// Not waited for: a job may have left millions of files. Two that remove at once do no harm.
+  private func sweep() {
+    let finished = self.registry.read { $0.jobs.values.filter { $0.state.value.isOver }.map(\.id) }
+    let state = self.state
+    Self.threads.perform { for id in finished { Remains.sweep(id, in: state) } }
   }
 
   @discardableResult
@@ -129,8 +152,9 @@ extension Worker {
     return job
   }
 
-  /// Waits for the end of a keeper that was still starting its job when the last worker died: it has
-  /// no number yet, but a lock. So rare that a thread of its own is the simplest that is right.
+  /// Waits for the end of a keeper that has a lock, but no number that we could watch: mostly one that
+  /// was still starting its job when the last worker died. So rare that a thread of its own is the
+  /// simplest that is right.
   private func watchLock(of job: Job) {
     let state = self.state
     Threads.start(name: "engine-lock") {
@@ -148,15 +172,5 @@ extension Worker {
         self.keeperEnded(job)
       }
     }
-  }
-}
-
-extension Remains {
-  /// Clears a start that was cut short.
-  static func discard(_ id: JobID, in state: StateDirectory) {
-    if let plan = try? LaunchPlan(state.read(JobDirectory.launch, of: id)) {
-      self.clear(Cgroup(plan), initProcess: nil)
-    }
-    state.discard(id)
   }
 }

@@ -9,6 +9,9 @@ struct JobRecord: Hashable, Sendable {
   var requestID: String?
   var uid: UInt32
   var gid: UInt32
+  /// The boot of the host in which it was started, see `StartRecord`, which a power loss can take
+  /// away; nil before the start.
+  var bootID: String?
   /// Read back from the kernel before the start, by the limit's name.
   var applied: [String: AppliedLimit] = [:]
 }
@@ -21,6 +24,7 @@ extension JobRecord {
     fields.append("request", self.requestID)
     fields.append("uid", self.uid)
     fields.append("gid", self.gid)
+    fields.append("boot", self.bootID)
     self.spec.append(to: &fields)
     for (name, limit) in self.applied.sorted(by: { $0.key < $1.key }) {
       fields.append("applied", name)
@@ -38,6 +42,7 @@ extension JobRecord {
     self.requestID = fields["request"]
     self.uid = try fields.required("uid")
     self.gid = try fields.required("gid")
+    self.bootID = fields["boot"]
     let applied = zip(fields.all("applied.file"), fields.all("applied.value"))
     for (name, (file, value)) in zip(fields.all("applied"), applied) {
       self.applied[name] = AppliedLimit(file: file, value: value)

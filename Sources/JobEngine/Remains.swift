@@ -15,7 +15,7 @@ enum Remains {
     // Counters first: they go with the cgroups. Both are missing after a reboot.
     let plan = try? LaunchPlan(state.read(JobDirectory.launch, of: id))
     let evidence = KernelFile.contents(of: plan?.evidence ?? [])
-    if let plan { self.clear(Cgroup(plan), initProcess: start?.initProcess) }
+    if let plan { self.clear(Cgroup(plan), initProcess: self.initProcess(of: start)) }
     var record = ExitRecord(
       end: nil, cause: .itself, killed: false, time: Clock.wall(), journalEnd: 0, stdoutBytes: 0,
       stderrBytes: 0, evidence: evidence, lost: why)
@@ -24,21 +24,42 @@ enum Remains {
     return record
   }
 
-  /// Kills every process and takes the cgroups away.
-  static func clear(_ cgroup: Cgroup, initProcess: ProcessIdentity?) {
-    cgroup.kill()
-    // With PID 1 every process of its namespace is dead once its pidfd says so, see
-    // pid_namespaces(7). It has PR_SET_PDEATHSIG, so it is dying already.
+  /// PID 1 by its number; nil when that may mean a stranger: after a reboot numbers and start times
+  /// come again.
+  private static func initProcess(of start: StartRecord?) -> ProcessIdentity? {
+    guard let start, start.bootID == (try? ProcessIdentity.bootID()) else { return nil }
+    return start.initProcess
+  }
+
+  /// Kills every process and takes the cgroups away; false when not all could be.
+  @discardableResult
+  static func clear(_ cgroup: Cgroup, initProcess: ProcessIdentity? = nil) -> Bool {
+    // It has PR_SET_PDEATHSIG, so it is dying already; with it goes its namespace, which also holds
+    // what a host without a cgroup to kill in would miss, see pid_namespaces(7).
     if let initProcess, let process = try? PIDFD(process: initProcess.pid),
       (try? ProcessIdentity(of: initProcess.pid)) == initProcess
     {
       try? process.signal(SIGKILL)  // ESRCH: it has ended
-      var entries = [
-        pollfd(fd: process.descriptor.rawValue, events: Int16(POLLIN), revents: 0)
-      ]
-      while entries[0].revents == 0, (try? Poll.wait(&entries)) != nil {}
     }
-    cgroup.remove()
+    return cgroup.clear()
+  }
+
+  /// Clears a start that came to nothing. Its folder is the only thing that remembers its cgroups, so
+  /// it stays while one of them does, and the next worker tries again.
+  static func discard(_ id: JobID, in state: StateDirectory) {
+    if let plan = try? LaunchPlan(state.read(JobDirectory.launch, of: id)) {
+      guard self.clear(Cgroup(plan)) else { return }
+    }
+    state.discard(id)
+  }
+
+  /// What the keeper of a finished job may have left, if it was killed in its last moments.
+  static func sweep(_ id: JobID, in state: StateDirectory) {
+    if let plan = try? LaunchPlan(state.read(JobDirectory.launch, of: id)) {
+      self.clear(Cgroup(plan))
+    }
+    guard let folder = try? state.open(id) else { return }
+    try? Folder.removeTree(JobDirectory.files, in: folder)  // tried again by the next worker
   }
 
   /// For a record that is there and cannot be read: nothing is known, and nothing is written over it.

@@ -77,6 +77,10 @@ extension StateDirectory {
     try File.open(id.description, in: self.jobs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   }
 
+  func has(_ name: String, of id: JobID) throws(StoreError) -> Bool {
+    try StoreError.wrap { () throws(SystemError) in File.exists(name, in: try self.open(id)) }
+  }
+
   /// Blocks until nobody holds the job's lock.
   func waitForLock(of id: JobID) throws(SystemError) {
     let lock = try File.open(JobDirectory.lock, in: try self.open(id), O_RDWR)

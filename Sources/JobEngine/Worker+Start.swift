@@ -87,8 +87,7 @@ extension Worker {
     let state = self.state
     await Self.threads.run {
       launch.keeper.reap()
-      Remains.clear(launch.cgroup, initProcess: nil)
-      state.discard(job.id)
+      Remains.discard(job.id, in: state)
     }
     throw error
   }

@@ -124,7 +124,10 @@ public final class Worker: Sendable {
       self.registry.change { $0.drop(job) }
       let state = self.state
       do throws(SystemError) {
-        try await Self.threads.run { () throws(SystemError) in try state.remove(id) }
+        try await Self.threads.run { () throws(SystemError) in
+          Remains.sweep(id, in: state)
+          try state.remove(id)
+        }
       } catch {
         throw WorkerError(.internal, "job \(id) is forgotten, but not all its files: \(error)")
       }

@@ -28,19 +28,3 @@ enum Aftermath {
     for path in plan.cgroupsV1 { CgroupFolder.remove(path) }
   }
 }
-
-/// A cgroup's folder: its files cannot be removed and need not be, its sub-groups must go first.
-enum CgroupFolder {
-  static func remove(_ path: String) {
-    if rmdir(path) == 0 || errno == ENOENT { return }
-    guard let folder = try? File.openFolder(path), let names = try? Folder.names(in: folder)
-    else { return }
-    for name in names where self.isFolder("\(path)/\(name)") { self.remove("\(path)/\(name)") }
-    rmdir(path)
-  }
-
-  private static func isFolder(_ path: String) -> Bool {
-    var status = stat()
-    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-  }
-}

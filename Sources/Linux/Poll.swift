@@ -2,10 +2,14 @@ package import Glibc
 
 /// poll(2) over a few descriptors, for the single-threaded roles; a negative one is passed over.
 package enum Poll {
-  /// Waits for ever and fills each entry's `revents`. An interruption is an answer without events.
-  package static func wait(_ entries: inout [pollfd]) throws(SystemError) {
+  /// Waits for ever or so many milliseconds, and fills each entry's `revents`. An interruption and
+  /// the end of the time are answers without events.
+  package static func wait(
+    _ entries: inout [pollfd], milliseconds: Int64? = nil
+  ) throws(SystemError) {
     for index in entries.indices { entries[index].revents = 0 }
-    if poll(&entries, nfds_t(entries.count), -1) == -1, errno != EINTR {
+    let timeout = milliseconds.map { CInt(clamping: $0) } ?? -1
+    if poll(&entries, nfds_t(entries.count), timeout) == -1, errno != EINTR {
       throw SystemError(call: "poll", errno: errno)
     }
   }

@@ -23,7 +23,7 @@ import Testing
     spec.network = .host
     let record = JobRecord(
       spec: spec, owner: "alice", createTime: 12, requestID: "r", uid: 1, gid: 2,
-      applied: ["cpu": AppliedLimit(file: "cpu.max", value: "1 2")])
+      bootID: "b", applied: ["cpu": AppliedLimit(file: "cpu.max", value: "1 2")])
     #expect(try JobRecord(record.encoded()) == record)
   }
 

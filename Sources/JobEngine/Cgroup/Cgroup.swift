@@ -36,14 +36,30 @@ struct Cgroup: Hashable, Sendable {
   @discardableResult
   func remove() -> Bool {
     var removed = true
-    for folder in self.folders {
-      do throws(SystemError) { try File.removeFolder(path: folder) } catch { removed = false }
-    }
+    for folder in self.folders where !CgroupFolder.remove(folder) { removed = false }
     return removed
   }
 
-  /// Kills every process in it, for a job whose keeper is gone; they may still be dying after it.
-  func kill() {
+  /// Longer than any process takes that can still die.
+  private static let patience: Int64 = 5000
+
+  /// Ends a job whose keeper is gone: kills every process, waits until they are dead, and removes the
+  /// folders. Answers false when something could not be killed, as what hangs in a dead disk. Blocks.
+  @discardableResult
+  func clear() -> Bool {
+    if self.remove() { return true }
+    self.kill()
+    if let unified = self.unified {
+      // A process is in every hierarchy until it is dead, so the one that can tell speaks for all.
+      CgroupFolder.waitUntilEmpty(unified, milliseconds: Self.patience)
+    } else {
+      self.waitForMembers()
+    }
+    return self.remove()
+  }
+
+  /// Kills every process in it; they may still be dying after it.
+  private func kill() {
     if let unified = self.unified,
       (try? File.writeText("1", to: "\(unified)/cgroup.kill")) != nil
     {
@@ -57,11 +73,32 @@ struct Cgroup: Hashable, Sendable {
   }
 
   private func killEach(in folder: String) {
+    for pid in self.members(of: folder) {
+      // A number may have come to mean another process before it was opened; after that it cannot.
+      guard let process = try? PIDFD(process: pid), self.members(of: folder).contains(pid)
+      else { continue }
+      try? process.signal(SIGKILL)  // gone already: all the better
+    }
+  }
+
+  /// v1 tells nobody when a group is empty: its processes are waited for one by one.
+  private func waitForMembers() {
+    let end = Clock.boot() + Self.patience * 1_000_000
+    while let pid = self.folders.lazy.flatMap({ self.members(of: $0) }).first {
+      let left = (end - Clock.boot()) / 1_000_000
+      guard left > 0 else { return }
+      guard let process = try? PIDFD(process: pid) else { continue }  // just gone: look again
+      var entries = [
+        pollfd(fd: process.descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+      ]
+      try? Poll.wait(&entries, milliseconds: left)  // what is left shows when the folders stay
+    }
+  }
+
+  private func members(of folder: String) -> [Int32] {
     // No such folder: it was removed already, and so nobody is in it.
     let text = (try? File.readText("\(folder)/cgroup.procs")) ?? ""
-    for pid in text.split(separator: "\n").compactMap({ Int32($0) }) {
-      try? PIDFD(process: pid).signal(SIGKILL)  // gone already: all the better
-    }
+    return text.split(separator: "\n").compactMap { Int32($0) }
   }
 
   private static func make(

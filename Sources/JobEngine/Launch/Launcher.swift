@@ -22,12 +22,10 @@ final class KeeperProcess: Waitable {
 /// A start under way: the keeper was executed and will say how it went.
 final class Launch: Waitable {
   let keeper: KeeperProcess
-  let cgroup: Cgroup
   private let answer: OwnedDescriptor
 
-  init(keeper: KeeperProcess, cgroup: Cgroup, answer: consuming OwnedDescriptor) {
+  init(keeper: KeeperProcess, answer: consuming OwnedDescriptor) {
     self.keeper = keeper
-    self.cgroup = cgroup
     self.answer = answer
   }
 
@@ -59,49 +57,68 @@ struct Launcher: Sendable {
     let plan = try CgroupPlan(
       id: job.id, limits: job.record.spec.limits, disks: disks, layout: self.layout)
     do throws(WorkerError) {
-      let (cgroup, applied) = try Cgroup.make(plan)
-      job.state.change { lifecycle in
-        lifecycle.applied = applied
-        lifecycle.usageFiles = plan.evidence + Usage.currentFiles(of: cgroup)
-      }
-      do throws(SystemError) {
-        return try self.launch(job, as: user, plan, cgroup, applied)
-      } catch {
-        cgroup.remove()
-        throw WorkerError(.internal, "cannot start the keeper of job \(job.id): \(error)")
-      }
+      return try self.launch(job, as: user, plan)
     } catch {
-      self.state.discard(job.id)
+      Remains.discard(job.id, in: self.state)
       throw error
     }
   }
 
   private func launch(
-    _ job: Job, as user: ResolvedUser, _ cgroups: CgroupPlan, _ cgroup: Cgroup,
-    _ applied: [String: AppliedLimit]
-  ) throws(SystemError) -> Launch {
+    _ job: Job, as user: ResolvedUser, _ plan: CgroupPlan
+  ) throws(WorkerError) -> Launch {
+    let place: Place
+    do throws(SystemError) { place = try self.makePlace(job, user, plan) } catch {
+      throw WorkerError(.internal, "cannot make the folder of job \(job.id): \(error)")
+    }
+    let (cgroup, applied) = try Cgroup.make(plan)
+    job.state.change { lifecycle in
+      lifecycle.applied = applied
+      lifecycle.usageFiles = plan.evidence + Usage.currentFiles(of: cgroup)
+    }
+    do throws(SystemError) { return try self.start(job, place, cgroup, applied) } catch {
+      throw WorkerError(.internal, "cannot start the keeper of job \(job.id): \(error)")
+    }
+  }
+
+  /// A job's folder, and its lock.
+  private struct Place: ~Copyable {
+    let folder: OwnedDescriptor
+    let lock: OwnedDescriptor
+  }
+
+  private func makePlace(
+    _ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan
+  ) throws(SystemError) -> Place {
     let folder = try self.state.make(job.id)
     // Before anything can be seen: who finds the folder and the lock free finds a dead job.
     let lock = try File.open(JobDirectory.lock, in: folder, O_RDWR | O_CREAT | O_EXCL)
     _ = try File.tryLock(lock)
     try File.makeFIFO(JobDirectory.control, in: folder)
     try JobFolders.make(in: folder, for: user)
-    var record = job.record
-    record.applied = applied
-    try File.replace(JobDirectory.spec, in: folder, with: record.encoded(), durable: false)
+    // Before the cgroups are made: should we die, nothing else says which are this job's.
     let plan = self.plan(job, user, cgroups)
     try File.replace(JobDirectory.launch, in: folder, with: plan.encoded(), durable: false)
-    let launch = try self.spawn(folder, lock, cgroup)
+    return Place(folder: folder, lock: lock)
+  }
+
+  private func start(
+    _ job: Job, _ place: borrowing Place, _ cgroup: Cgroup, _ applied: [String: AppliedLimit]
+  ) throws(SystemError) -> Launch {
+    var record = job.record
+    record.applied = applied
+    record.bootID = try ProcessIdentity.bootID()
+    try File.replace(JobDirectory.spec, in: place.folder, with: record.encoded(), durable: false)
+    let launch = try self.spawn(place.folder, place.lock)
     // While the keeper sets up, what was asked goes to disk: it is there before anyone is told. The
     // keeper's plan means nothing after a power loss.
     do throws(SystemError) {
-      try File.sync(try File.open(JobDirectory.spec, in: folder, O_RDONLY))
-      try self.state.syncJobs(folder)
+      try File.sync(try File.open(JobDirectory.spec, in: place.folder, O_RDONLY))
+      try self.state.syncJobs(place.folder)
     } catch {
       // The keeper runs already: it is told to end, and its folder goes when it has.
       try? launch.keeper.process.signal(SIGKILL)
       _ = try? launch.keeper.process.reap(waiting: true)
-      cgroup.kill()
       throw error
     }
     return launch
@@ -128,7 +145,7 @@ struct Launcher: Sendable {
   }
 
   private func spawn(
-    _ folder: borrowing OwnedDescriptor, _ lock: borrowing OwnedDescriptor, _ cgroup: Cgroup
+    _ folder: borrowing OwnedDescriptor, _ lock: borrowing OwnedDescriptor
   ) throws(SystemError) -> Launch {
     let answer = try Pipe()
     let null = try File.open("/dev/null", O_RDWR)
@@ -141,8 +158,7 @@ struct Launcher: Sendable {
     spawn.newSession = true
     switch try spawn.start() {
     case .started(_, let process):
-      return Launch(
-        keeper: KeeperProcess(process), cgroup: cgroup, answer: answer.takeReadEnd())
+      return Launch(keeper: KeeperProcess(process), answer: answer.takeReadEnd())
     case .failed(_, let errno):
       throw SystemError(call: "exec(worker init)", errno: errno)
     }
