@@ -207,11 +207,11 @@ private struct FollowedJobs {
 
   func job(of watch: CInt) -> Job? { self.byWatch[watch] }
 
-  /// True when it is the first follower, and a watch has to be set.
+  /// True when a watch has to be set: for the first follower, or where it failed or ended before.
   mutating func add(_ job: Job) -> Bool {
     let key = ObjectIdentifier(job)
     self.entries[key, default: Entry(job: job, followers: 0)].followers += 1
-    return self.entries[key]?.followers == 1
+    return self.entries[key]?.watch == nil
   }
 
   mutating func setWatch(_ watch: CInt, of job: Job) {

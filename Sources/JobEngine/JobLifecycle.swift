@@ -48,6 +48,8 @@ extension JobLifecycle {
   /// The keeper said that the program was executed; the end may have been seen before that.
   mutating func started() {
     if self.phase == .starting { self.phase = .running }
+    // What it wrote until now was seen by nobody.
+    self.outputChanged()
   }
 
   mutating func startFailed(_ error: WorkerError) {

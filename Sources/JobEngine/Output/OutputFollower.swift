@@ -41,6 +41,12 @@ final class OutputFollower {
       try Task.checkCancellation()
       let before = self.job.state.value
       if before.isClosed { throw WorkerError.closing }
+      if case .failed(let error) = before.phase { throw error }
+      if self.source.follow, before.phase == .starting {
+        // There is no folder to watch yet, and there may never be one.
+        await self.job.state.wait { $0.phase != .starting || $0.isClosed }
+        continue
+      }
       if let chunk = try await self.chunk() { return .chunk(chunk) }
       if let end = try self.end(before) { return .end(end) }
       if self.isWatching {
@@ -120,7 +126,6 @@ final class OutputFollower {
 
   /// The end of this reading, if it is reached; called when nothing was there to read.
   private func end(_ before: JobLifecycle) throws -> OutputEnd? {
-    if case .failed(let error) = before.phase { throw error }
     let position = self.journal?.position ?? 0
     let cursor = Cursor(job: self.job.id, position: position)
     if let record = before.record {
