@@ -1,3 +1,4 @@
+import Glibc
 import JobStore
 import Linux
 
@@ -6,6 +7,8 @@ final class Job: Sendable {
   let id: JobID
   let record: JobRecord
   let state: Watched<JobLifecycle>
+  /// Only while it starts the job.
+  private let startingKeeper = Lock<KeeperProcess?>(nil)
 
   init(id: JobID, record: JobRecord, lifecycle: JobLifecycle = JobLifecycle()) {
     self.id = id
@@ -18,6 +21,23 @@ final class Job: Sendable {
       id: self.id, name: self.record.spec.name, owner: self.record.owner,
       state: self.state.value.state, createTime: self.record.createTime,
       labels: self.record.spec.labels)
+  }
+
+  /// To be called before the keeper's answer is waited for.
+  func starts(under keeper: KeeperProcess) {
+    self.startingKeeper.withLock { $0 = keeper }
+    // Given up before it was here to be killed.
+    if self.state.value.abandoned != nil { self.killStartingKeeper() }
+  }
+
+  func startEnded() {
+    self.startingKeeper.withLock { $0 = nil }
+  }
+
+  /// PID 1 and all of the job die with it.
+  func killStartingKeeper() {
+    let keeper = self.startingKeeper.withLock { $0 }
+    try? keeper?.process.signal(SIGKILL)  // ESRCH: it has ended
   }
 
   func outputChanged() {

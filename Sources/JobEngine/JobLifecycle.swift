@@ -18,6 +18,8 @@ struct JobLifecycle: Sendable {
   var usageFiles: [ExitRecord.Evidence] = []
   /// Set by the keeper; nil until then, or for ever if the job did not get that far.
   var start: StartRecord?
+  /// Why its start is given up; the keeper is killed for it.
+  private(set) var abandoned: WorkerError?
   /// Goes up with every sign that there may be new output.
   private(set) var outputGeneration: UInt64 = 0
   /// The worker is closing: nobody may wait any longer.
@@ -45,11 +47,22 @@ struct JobLifecycle: Sendable {
 
 // Events.
 extension JobLifecycle {
-  /// The keeper said that the program was executed; the end may have been seen before that.
-  mutating func started() {
+  /// The keeper said that the program was executed; the end may have been seen before that. False
+  /// when the start was given up meanwhile.
+  @discardableResult
+  mutating func started() -> Bool {
+    guard self.abandoned == nil else { return false }
     if self.phase == .starting { self.phase = .running }
     // What it wrote until now was seen by nobody.
     self.outputChanged()
+    return true
+  }
+
+  /// Gives a start up that may never come to an end; false when there is none.
+  mutating func abandonStart(_ why: WorkerError) -> Bool {
+    guard self.phase == .starting else { return false }
+    self.abandoned = self.abandoned ?? why
+    return true
   }
 
   mutating func startFailed(_ error: WorkerError) {
@@ -60,18 +73,23 @@ extension JobLifecycle {
     case tellKeeper
     /// The caller gets the status: stopping what is finished is no error.
     case isOver
-    /// It is being set up and nobody could take the order: wait and ask again.
-    case waitForStart
+    /// It is being set up, perhaps for ever, and nobody could take the order: the start is given up.
+    case killKeeper
   }
 
-  mutating func stop() -> OnStop {
+  mutating func stop(by identity: String) -> OnStop {
     switch self.phase {
-    case .starting: return .waitForStart
-    case .running, .stopping:
-      self.phase = .stopping
-      return .tellKeeper
+    case .starting:
+      let why = WorkerError(.startFailed, "stopped by \(identity) while it was being started")
+      return self.abandonStart(why) ? .killKeeper : .isOver
+    case .running, .stopping: return .tellKeeper
     case .finished, .failed: return .isOver
     }
+  }
+
+  /// Its keeper has the order to end it.
+  mutating func stopping() {
+    if self.phase == .running { self.phase = .stopping }
   }
 
   enum OnFinish: Hashable {

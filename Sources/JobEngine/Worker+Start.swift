@@ -24,7 +24,10 @@ extension Worker {
       if case .failed(let error) = job.state.value.phase { throw error }
       return try await self.status(job.id)
     case .new(let job):
-      defer { self.registry.change { $0.startEnded() } }
+      defer {
+        job.startEnded()
+        self.registry.change { $0.startEnded() }
+      }
       do throws(WorkerError) {
         try await self.launch(job, as: user ?? .own(job.record.uid))
       } catch {
@@ -60,14 +63,16 @@ extension Worker {
     let launch = try await Self.threads.run { () throws(WorkerError) in
       try launcher.launch(job, as: user)
     }
+    job.starts(under: launch.keeper)
     await self.events.ready(launch)
     switch launch.message() {
     case .started:
       let record = try? StartRecord(self.state.read(JobDirectory.started, of: job.id))
-      job.state.change { lifecycle in
+      let hasStarted = job.state.change { lifecycle in
         lifecycle.start = record
-        lifecycle.started()
+        return lifecycle.started()
       }
+      guard hasStarted else { return try await self.giveUp(job, launch, because: .closing) }
       self.watch(launch.keeper, of: job)
     case .failed(let failure):
       try await self.giveUp(job, launch, because: WorkerError(failure))
@@ -89,7 +94,7 @@ extension Worker {
       launch.keeper.reap()
       Remains.discard(job.id, in: state)
     }
-    throw error
+    throw job.state.value.abandoned ?? error
   }
 }
 

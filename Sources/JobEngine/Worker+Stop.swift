@@ -4,20 +4,21 @@ import Linux
 
 extension Worker {
   /// Signals a job, kills what is left after `grace`, and answers when it is gone. A finished job is
-  /// no error.
+  /// no error. One that is still being started is killed at once, and its start fails.
   public func stop(
     _ id: JobID, signal: Int32 = 15, grace: Duration = .seconds(10), by identity: String
   ) async throws(WorkerError) -> JobStatus {
     let job = try self.job(id)
     try Self.validate(signal: signal)
     guard grace >= .zero else { throw .invalid("grace must not be negative, got \(grace)") }
-    if job.state.value.phase == .starting { try await job.waitUntilStarted() }
-    switch job.state.change({ $0.stop() }) {
-    case .isOver, .waitForStart: break
+    switch job.state.change({ $0.stop(by: identity) }) {
+    case .isOver: break
+    case .killKeeper: job.killStartingKeeper()
     case .tellKeeper:
       let message = ControlMessage.stop(
         signal: signal, grace: UInt64(grace.nanoseconds), by: identity)
       try await self.tell(job, message)
+      job.state.change { $0.stopping() }
     }
     try await job.waitUntilOver()
     return job.status()
@@ -49,8 +50,13 @@ extension Worker {
         try File.writeAll(message.encoded(), to: control)
       }
     } catch {
-      // ENXIO: the keeper is gone. The job's end is being written down at this moment.
-      if error.errno == ENXIO || error.errno == ENOENT { return }
+      // Nobody has the other end open: the keeper is gone, and the job's end is being written down
+      // at this moment; or it is one that the worker before us started and that is not as far yet.
+      if [ENXIO, EPIPE, ENOENT].contains(error.errno) {
+        if job.state.value.start != nil { return }
+        throw WorkerError(
+          .unavailable, "the keeper of job \(job.id) takes no orders yet: try again")
+      }
       throw WorkerError(.internal, "cannot reach the keeper of job \(job.id): \(error)")
     }
   }

@@ -137,7 +137,11 @@ public final class Worker: Sendable {
   /// Lets go of everything; the jobs keep running. Whoever waits gets `unavailable`.
   public func close() async {
     self.registry.change { $0.close() }
-    // A start is followed to its end, so that its keeper has somebody to answer to.
+    // A start that hangs would be waited for as long, and a keeper needs somebody to answer to.
+    for job in self.registry.read({ Array($0.jobs.values) })
+    where job.state.change({ $0.abandonStart(.closing) }) {
+      job.killStartingKeeper()
+    }
     await self.registry.waitUncancelled { $0.starting == 0 }
     for job in self.registry.read({ Array($0.jobs.values) }) {
       job.state.change { $0.close() }

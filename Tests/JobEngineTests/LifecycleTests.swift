@@ -9,18 +9,24 @@ import Testing
     end: .exited(code: 0), cause: .itself, killed: false, time: 1, journalEnd: 40, stdoutBytes: 0,
     stderrBytes: 0, evidence: [])
 
-  @Test func stopBeforeTheStartWaits() {
+  @Test func stopBeforeTheStartGivesItUp() {
     var lifecycle = JobLifecycle()
-    #expect(lifecycle.stop() == .waitForStart)
+    #expect(lifecycle.stop(by: "bob") == .killKeeper)
+    #expect(lifecycle.abandoned?.message == "stopped by bob while it was being started")
+    let hasStarted = lifecycle.started()
+    #expect(!hasStarted)
     #expect(lifecycle.state == .starting)
   }
 
   @Test func stopTellsTheKeeperEachTime() {
     var lifecycle = JobLifecycle()
     lifecycle.started()
-    #expect(lifecycle.stop() == .tellKeeper)
+    #expect(lifecycle.stop(by: "a") == .tellKeeper)
+    // Only what the keeper was told counts.
+    #expect(lifecycle.state == .running)
+    lifecycle.stopping()
     #expect(lifecycle.state == .stopping)
-    #expect(lifecycle.stop() == .tellKeeper)
+    #expect(lifecycle.stop(by: "a") == .tellKeeper)
   }
 
   @Test func endIsPublishedOnceAndForGood() {
@@ -28,7 +34,7 @@ import Testing
     lifecycle.started()
     #expect(lifecycle.finish(self.record) == .publish)
     #expect(lifecycle.finish(self.record) == .ignore)
-    #expect(lifecycle.stop() == .isOver)
+    #expect(lifecycle.stop(by: "a") == .isOver)
     lifecycle.started()
     #expect(lifecycle.state == .finished)
     #expect(lifecycle.record == self.record)
