@@ -113,9 +113,9 @@ extension Worker {
       case .alive(let record, let start, let keeper):
         self.watch(keeper, of: self.insert(id, record, start: start))
       case .nameless(let record, let start):
-        self.watchLock(of: self.insert(id, record, start: start))
+        self.watchLock(of: self.insert(id, record, start: start), adoption)
       case .lost(let record, let start):
-        let exit = Remains.settle(
+        let exit = try Remains.settle(
           id, start: start, why: adoption.reason(record, start), in: self.state)
         self.insert(id, record, start: start, exit: exit)
       case .neverStarted:
@@ -155,22 +155,32 @@ extension Worker {
   /// Waits for the end of a keeper that has a lock, but no number that we could watch: mostly one that
   /// was still starting its job when the last worker died. So rare that a thread of its own is the
   /// simplest that is right.
-  private func watchLock(of job: Job) {
-    let state = self.state
+  private func watchLock(of job: Job, _ adoption: Adoption) {
     Threads.start(name: "engine-lock") {
-      _ = try? state.waitForLock(of: job.id)  // no such file: the job is gone with its folder
-      let adoption = Adoption(state: state, bootID: "")
-      let start = try? adoption.startRecord(job.id)
-      job.state.change { $0.start = start }
-      if start == nil, (try? state.exitRecord(of: job.id)) == nil {
-        Remains.discard(job.id, in: state)
-        self.registry.change { $0.drop(job) }
-        job.state.change {
-          $0.startFailed(WorkerError(.startFailed, "the start failed while no worker watched"))
+      do throws(SystemError) { try self.state.waitForLock(of: job.id) } catch {
+        // Not the end of the keeper, unless the job is gone with its folder.
+        guard error.errno == ENOENT else {
+          return self.lookLater(job) { self.watchLock(of: job, adoption) }
         }
-      } else {
-        self.keeperEnded(job)
       }
+      self.whileOpen(job) { self.lockIsFree(job, adoption) }
+    }
+  }
+
+  private func lockIsFree(_ job: Job, _ adoption: Adoption) {
+    do throws(StoreError) {
+      let found = try adoption.examine(job.id)
+      let start = try adoption.startRecord(job.id)
+      job.state.change { $0.start = start }
+      guard case .neverStarted = found else { return self.keeperEnded(job) }
+      Remains.discard(job.id, in: self.state)
+      self.registry.change { $0.drop(job) }
+      job.state.change {
+        $0.startFailed(WorkerError(.startFailed, "the start failed while no worker watched"))
+      }
+    } catch {
+      if error.isShortage { return self.lookLater(job) { self.lockIsFree(job, adoption) } }
+      self.keeperEnded(job)
     }
   }
 }

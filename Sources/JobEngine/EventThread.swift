@@ -170,8 +170,13 @@ private struct EventLoop: ~Copyable {
       try self.epoll.add(waitable.descriptor, token: token, events: .readable)
       self.waiting[token] = (waitable, onReady)
     } catch {
-      // ENOSPC of fs.epoll.max_user_watches: what cannot be watched is treated as ended.
-      onReady()
+      // ENOSPC of fs.epoll.max_user_watches. So rare that a thread for this one alone is the simplest
+      // that is right; it may answer after `stop`.
+      Threads.start(name: "engine-wait") {
+        var entries = [pollfd(fd: waitable.descriptor, events: Int16(POLLIN), revents: 0)]
+        while entries[0].revents == 0 { try? Poll.wait(&entries) }
+        onReady()
+      }
     }
   }
 

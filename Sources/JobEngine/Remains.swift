@@ -5,23 +5,35 @@ import Linux
 /// What a keeper leaves that could not do its work to the end.
 enum Remains {
   /// Ends what is left of the job, and writes the record that its keeper could not write. Blocks.
-  static func settle(_ job: Job, in state: StateDirectory) -> ExitRecord {
-    self.settle(job.id, start: job.state.value.start, why: "its keeper was killed", in: state)
+  static func settle(_ job: Job, in state: StateDirectory) throws(StoreError) -> ExitRecord {
+    try self.settle(job.id, start: job.state.value.start, why: "its keeper was killed", in: state)
   }
 
   static func settle(
     _ id: JobID, start: StartRecord?, why: String, in state: StateDirectory
-  ) -> ExitRecord {
+  ) throws(StoreError) -> ExitRecord {
     // Counters first: they go with the cgroups. Both are missing after a reboot.
-    let plan = try? LaunchPlan(state.read(JobDirectory.launch, of: id))
+    let plan = try self.plan(of: id, in: state)
     let evidence = KernelFile.contents(of: plan?.evidence ?? [])
     if let plan { self.clear(Cgroup(plan), initProcess: self.initProcess(of: start)) }
     var record = ExitRecord(
       end: nil, cause: .itself, killed: false, time: Clock.wall(), journalEnd: 0, stdoutBytes: 0,
       stderrBytes: 0, evidence: evidence, lost: why)
-    self.measureOutput(of: id, in: state, into: &record)
+    try self.measureOutput(of: id, in: state, into: &record)
     self.write(record, of: id, in: state)
     return record
+  }
+
+  /// Nil when it is missing or torn.
+  private static func plan(
+    of id: JobID, in state: StateDirectory
+  ) throws(StoreError) -> LaunchPlan? {
+    do throws(StoreError) {
+      return try LaunchPlan(state.read(JobDirectory.launch, of: id))
+    } catch {
+      if error.isShortage { throw error }
+      return nil
+    }
   }
 
   /// PID 1 by its number; nil when that may mean a stranger: after a reboot numbers and start times
@@ -72,7 +84,7 @@ enum Remains {
   /// Finds the last whole record: what lies behind it was being written and is not served.
   private static func measureOutput(
     of id: JobID, in state: StateDirectory, into record: inout ExitRecord
-  ) {
+  ) throws(StoreError) {
     do throws(StoreError) {
       let folder = try StoreError.wrap { () throws(SystemError) in try state.open(id) }
       var reader = try JournalReader(folder: folder, jobID: id.description)
@@ -86,6 +98,7 @@ enum Remains {
         record.journalEnd = piece.end
       }
     } catch {
+      if error.isShortage { throw error }
       // Damage ends what can be served; readers meet it at the same place. No journal: no output.
     }
   }

@@ -9,23 +9,53 @@ extension Worker {
       self.endings.change { $0 += 1 }
       Self.threads.perform {
         keeper.reap()
-        self.keeperEnded(job)
+        self.whileOpen(job) { self.keeperEnded(job) }
         self.endings.change { $0 -= 1 }
       }
     }
+  }
+
+  /// Runs `body` unless the worker has closed: then all that is on disk is the next one's. Closing
+  /// waits for `body`.
+  func whileOpen(_ job: Job, _ body: () -> Void) {
+    self.endings.change { $0 += 1 }
+    if !job.state.value.isClosed { body() }
+    self.endings.change { $0 -= 1 }
   }
 
   /// Reads how the job ended, or finds out that nobody wrote it down. Blocks.
   func keeperEnded(_ job: Job) {
     let record: ExitRecord
     do throws(StoreError) {
-      record = try self.state.exitRecord(of: job.id) ?? Remains.settle(job, in: self.state)
+      if let written = try self.state.exitRecord(of: job.id) {
+        record = written
+      } else {
+        record = try Remains.settle(job, in: self.state)
+      }
     } catch {
+      if error.isShortage { return self.lookLater(job) { self.keeperEnded(job) } }
       record = Remains.unreadable(error)
     }
     // The name is free before anybody hears of the end and wants it.
     self.registry.change { $0.release(job) }
     job.state.change { _ = $0.finish(record) }
+  }
+
+  /// Nothing tells when a descriptor or memory is free again, so here, and only here, time does.
+  func lookLater(_ job: Job, _ body: @escaping @Sendable () -> Void) {
+    Threads.start(name: "engine-later") {
+      var nothing: [pollfd] = []
+      try? Poll.wait(&nothing, milliseconds: 200)
+      self.whileOpen(job, body)
+    }
+  }
+}
+
+extension StoreError {
+  /// It says something about this process at this moment, and nothing about the job.
+  var isShortage: Bool {
+    guard case .system(let error) = self else { return false }
+    return [EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN].contains(error.errno)
   }
 }
 

@@ -63,6 +63,43 @@ import Testing
   }
 }
 
+extension RebootTests {
+  @Test func heldLockMeansALivingKeeperWhateverItsNumberSays() async throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/state/jobs/\(self.id)"
+    try File.makeFolders(path)
+    let job = try File.openFolder(path)
+    let bootID = try ProcessIdentity.bootID()
+    var record = JobRecord(
+      spec: shell("true"), owner: "alice", createTime: 1, requestID: nil, uid: 1, gid: 1)
+    record.bootID = bootID
+    // Numbers that no process has.
+    let nobody = ProcessIdentity(pid: .max, startTicks: 1)
+    let start = StartRecord(bootID: bootID, keeper: nobody, initProcess: nobody, time: 1)
+    try File.replace(JobDirectory.spec, in: job, with: record.encoded())
+    try File.replace(JobDirectory.started, in: job, with: start.encoded())
+    let lock = try File.open(JobDirectory.lock, in: job, O_RDWR | O_CREAT)
+    #expect(try File.tryLock(lock))
+
+    // Closed while it waits: the next one has all to itself.
+    let first = try await Worker.open(configuration(folder))
+    let seen = try await first.status(self.id)
+    #expect(seen.state == .running)
+    await first.close()
+    let second = try await Worker.open(configuration(folder))
+    _ = consume lock
+    let ended = try await second.wait(self.id)
+    #expect(ended.verdict?.reason == .lost)
+    await second.close()
+  }
+
+  @Test(arguments: [EMFILE, ENFILE, ENOMEM]) func shortageSaysNothingOfAJob(errno: CInt) {
+    #expect(StoreError.system(SystemError(call: "open", errno: errno)).isShortage)
+    #expect(!StoreError.system(SystemError(call: "open", errno: EIO)).isShortage)
+    #expect(!StoreError.malformed("x").isShortage)
+  }
+}
+
 /// A process that has nothing to do with any job.
 final class Bystander {
   let process: PIDFD
