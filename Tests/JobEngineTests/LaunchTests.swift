@@ -69,7 +69,8 @@ import Testing
   @Test(arguments: ["/var/lib/worker", "/tmp/state", "/var/tmp/state"])
   func bindsComeBeforeWhatHidesTheirSources(state: String) throws {
     let steps = MountPlan.steps(
-      jobFolder: "\(state)/jobs/x", stateDirectory: state, hidden: ["/etc/worker"], memory: nil)
+      jobFolder: "\(state)/jobs/x", stateDirectory: state, hidden: ["/etc/worker"], memory: nil,
+      mounts: [])
     let hide = try #require(steps.firstIndex(of: .hide(target: state)))
     var shadowed: Set<String> = []
     for step in steps[..<hide] {
@@ -83,9 +84,31 @@ import Testing
     #expect(steps.contains(.readOnly(target: "/proc/sys")))
   }
 
+  @Test func everyCgroupMountIsHiddenAndTheRestOfSysReadOnly() throws {
+    let mounts = MountInfo.parse(
+      """
+      1 0 0:1 / /sys rw - sysfs sysfs rw
+      2 0 0:2 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
+      3 0 0:2 / /srv/cg\\040x rw - cgroup2 cgroup2 rw
+      4 0 0:3 / /srv/v1 rw - cgroup cgroup rw,memory
+      5 0 0:4 / /sys/fs/bpf rw - bpf bpf rw
+      6 0 0:5 / /sys/kernel/debug/tracing rw - tracefs tracefs rw
+      """)
+    let steps = MountPlan.steps(
+      jobFolder: "/s/jobs/x", stateDirectory: "/s", hidden: [], memory: nil, mounts: mounts)
+    for path in ["/sys/fs/cgroup", "/srv/cg x", "/srv/v1"] {
+      #expect(steps.filter { $0 == .hide(target: path) }.count == 1)
+    }
+    let sys = try #require(steps.firstIndex(of: .readOnly(target: "/sys")))
+    let below = try #require(steps.firstIndex(of: .readOnly(target: "/sys/fs/bpf")))
+    let mask = try #require(steps.firstIndex(of: .hide(target: "/sys/kernel/debug")))
+    #expect(sys < below && below < mask)
+    #expect(!steps.contains(.readOnly(target: "/sys/kernel/debug/tracing")))
+  }
+
   @Test func sharedMemoryIsBoundedByTheMemoryLimit() {
     let steps = MountPlan.steps(
-      jobFolder: "/s/jobs/x", stateDirectory: "/s", hidden: [], memory: 64 << 20)
+      jobFolder: "/s/jobs/x", stateDirectory: "/s", hidden: [], memory: 64 << 20, mounts: [])
     #expect(steps.contains(.tmpfs(target: "/dev/shm", options: "mode=1777,size=67108864")))
   }
 }

@@ -80,6 +80,16 @@ import Testing
     }
   }
 
+  @Test func rootJobCannotWriteToTheKernelsFiles() async throws {
+    try await withWorker { worker in
+      var spec = shell("for f in /sys /sys/kernel /proc/sys; do [ -w $f ] && echo $f; done; echo x")
+      spec.user = .ids(uid: 0, gid: nil)
+      let job = try await worker.start(spec, owner: "alice")
+      let output = try await collect(worker.output(of: job.id))
+      #expect(output.text == "x\n")
+    }
+  }
+
   @Test func jobSeesOnlyItself() async throws {
     try await withWorker { worker in
       let script = """

@@ -97,7 +97,7 @@ struct Launcher: Sendable {
     try File.makeFIFO(JobDirectory.control, in: folder)
     try JobFolders.make(in: folder, for: user)
     // Before the cgroups are made: should we die, nothing else says which are this job's.
-    let plan = self.plan(job, user, cgroups)
+    let plan = try self.plan(job, user, cgroups)
     try File.replace(JobDirectory.launch, in: folder, with: plan.encoded(), durable: false)
     return Place(folder: folder, lock: lock)
   }
@@ -124,7 +124,9 @@ struct Launcher: Sendable {
     return launch
   }
 
-  private func plan(_ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan) -> LaunchPlan {
+  private func plan(
+    _ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan
+  ) throws(SystemError) -> LaunchPlan {
     let spec = job.record.spec
     var plan = LaunchPlan(
       jobID: job.id.description, command: spec.command,
@@ -136,7 +138,8 @@ struct Launcher: Sendable {
     plan.ownNetwork = spec.network == .none
     plan.mounts = MountPlan.steps(
       jobFolder: self.state.path(job.id), stateDirectory: self.state.path, hidden: self.hidden,
-      memory: spec.limits.memory)
+      memory: spec.limits.memory,
+      mounts: MountInfo.parse(try File.readText("/proc/self/mountinfo", limit: 64 << 20)))
     plan.cgroup2 = cgroups.unified
     plan.cgroupsV1 = cgroups.legacy
     plan.evidence = cgroups.evidence
@@ -176,12 +179,11 @@ struct Launcher: Sendable {
     ]
   }
 
-  /// The disks that IO limits are set on: those behind all that the job may write.
+  /// The disks that IO limits are set on: those behind what every job sees.
   private func disks(_ spec: JobSpec) throws(WorkerError) -> [BlockDevice] {
     guard spec.limits.limitsIO else { return [] }
-    var paths = [self.state.jobsPath]
-    // Users of the host own files on it; a user of the job's own owns nothing.
-    if spec.user != .own { paths.append("/") }
+    // What everybody may read, as /usr, counts as well: a limit is for each disk.
+    let paths = [self.state.jobsPath, "/"]
     var disks: [BlockDevice] = []
     for path in paths {
       do throws(BlockDeviceError) {
@@ -190,8 +192,9 @@ struct Launcher: Sendable {
       } catch {
         throw WorkerError(
           .failedPrecondition,
-          "cannot limit IO: \(error.reason): move the state directory to a disk, or start the job "
-            + "without IO limits")
+          "cannot limit IO: \(error.reason): "
+            + (path == "/" ? "" : "move the state directory to a disk, or ")
+            + "start the job without IO limits")
       }
     }
     return disks

@@ -1,4 +1,5 @@
 import JobStore
+import Linux
 
 /// What a job sees differently from the host.
 enum MountPlan {
@@ -16,9 +17,11 @@ enum MountPlan {
   /// A file system in memory is bounded by this or by the job's own memory limit.
   private static let sharedMemory: Int64 = 1 << 30
 
-  /// `jobFolder` is the job's own in the state directory, as an absolute path.
+  /// `jobFolder` is the job's own in the state directory, as an absolute path; `mounts` are the
+  /// host's.
   static func steps(
-    jobFolder: String, stateDirectory: String, hidden: [String], memory: Int64?
+    jobFolder: String, stateDirectory: String, hidden: [String], memory: Int64?,
+    mounts: [MountInfo]
   ) -> [LaunchPlan.MountStep] {
     let files = "\(jobFolder)/\(JobDirectory.files)"
     let size = min(memory ?? self.sharedMemory, self.sharedMemory)
@@ -31,10 +34,29 @@ enum MountPlan {
     if stateDirectory.hasPrefix("/var/tmp") { steps.reverse() }
     steps.append(.tmpfs(target: "/dev/shm", options: "mode=1777,size=\(size)"))
     steps += ([stateDirectory] + hidden).map { .hide(target: $0) }
-    // The job's own limits are files in there, which root could write.
-    steps.append(.hide(target: "/sys/fs/cgroup"))
-    steps += self.masked.map { .hide(target: $0) }
+    steps += self.kernel(mounts)
     steps += self.readOnly.map { .readOnly(target: $0) }
     return steps
+  }
+
+  /// Uid 0 owns what is below /sys too. What is mounted in there keeps its own flags, and so needs a
+  /// step of its own.
+  private static func kernel(_ mounts: [MountInfo]) -> [LaunchPlan.MountStep] {
+    // The job's own limits are files in there, which root could write.
+    var hidden = ["/sys/fs/cgroup"]
+    for mount in mounts where mount.type == "cgroup" || mount.type == "cgroup2" {
+      if !self.contains(hidden, mount.mountPoint) { hidden.append(mount.mountPoint) }
+    }
+    hidden += self.masked
+    var readOnly = ["/sys"]
+    for point in mounts.map(\.mountPoint) where point.hasPrefix("/sys/") {
+      if !self.contains(hidden, point), !readOnly.contains(point) { readOnly.append(point) }
+    }
+    return readOnly.map { .readOnly(target: $0) } + hidden.map { .hide(target: $0) }
+  }
+
+  /// True when `path` is one of `folders` or lies below one.
+  private static func contains(_ folders: [String], _ path: String) -> Bool {
+    folders.contains { path == $0 || path.hasPrefix($0 + "/") }
   }
 }
