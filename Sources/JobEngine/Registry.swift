@@ -16,14 +16,19 @@ struct Registry: Sendable {
   /// Of unfinished jobs.
   private var names: [Key: JobID] = [:]
   private var requests: [Key: JobID] = [:]
-  private var userIDs: [UInt32: JobID] = [:]
+  /// Of the range; an administrator may let several jobs share one.
+  private var userIDs: [UInt32: Set<JobID>] = [:]
+  private var nextUserID: UInt32
   /// Starts under way: closing waits for them.
   private(set) var starting = 0
   private(set) var isClosed = false
   private let range: ClosedRange<UInt32>
 
-  init(userIDs: ClosedRange<UInt32>) {
+  /// User ids are handed out in turn from `first` on, at random by default: so what a job has left
+  /// behind is not met by the next one, nor by the first after a restart.
+  init(userIDs: ClosedRange<UInt32>, first: UInt32? = nil) {
     self.range = userIDs
+    self.nextUserID = first ?? .random(in: userIDs)
   }
 
   /// Takes what a new job needs; `user` is nil when it gets a user id of its own.
@@ -64,7 +69,12 @@ struct Registry: Sendable {
     if let name = job.record.spec.name {
       self.names[Key(owner: job.record.owner, text: name)] = job.id
     }
-    if job.record.spec.user == .own { self.userIDs[job.record.uid] = job.id }
+    for id in self.heldUserIDs(job) { self.userIDs[id, default: []].insert(job.id) }
+  }
+
+  /// Those of the range, whether it was given them or an administrator named them.
+  private func heldUserIDs(_ job: Job) -> Set<UInt32> {
+    Set([job.record.uid, job.record.gid]).filter(self.range.contains)
   }
 
   /// The start came to an end, good or bad.
@@ -79,7 +89,10 @@ struct Registry: Sendable {
       let key = Key(owner: job.record.owner, text: name)
       if self.names[key] == job.id { self.names[key] = nil }
     }
-    if self.userIDs[job.record.uid] == job.id { self.userIDs[job.record.uid] = nil }
+    for id in self.heldUserIDs(job) {
+      self.userIDs[id]?.remove(job.id)
+      if self.userIDs[id]?.isEmpty == true { self.userIDs[id] = nil }
+    }
   }
 
   /// Forgets the job.
@@ -96,13 +109,18 @@ struct Registry: Sendable {
     self.isClosed = true
   }
 
-  private func freeUserID() throws(WorkerError) -> UInt32 {
-    guard let uid = self.range.first(where: { !self.userIDs.keys.contains($0) }) else {
+  private mutating func freeUserID() throws(WorkerError) -> UInt32 {
+    let isFree = { [userIDs] (id: UInt32) in userIDs[id] == nil }
+    let uid =
+      (self.nextUserID...self.range.upperBound).first(where: isFree)
+      ?? (self.range.lowerBound..<self.nextUserID).first(where: isFree)
+    guard let uid else {
       throw WorkerError(
         .resourceExhausted,
         "all \(self.range.count) user ids for jobs are in use: wait for a job to end, or name a user"
       )
     }
+    self.nextUserID = uid == self.range.upperBound ? self.range.lowerBound : uid + 1
     return uid
   }
 }

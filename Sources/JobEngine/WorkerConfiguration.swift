@@ -4,12 +4,18 @@ public struct WorkerConfiguration: Sendable {
   public var stateDirectory: String
   /// The cgroup below which jobs get theirs: a mounted cgroup2 folder, or nil to find it.
   public var cgroupRoot: String?
-  /// Paths a job must not see, besides the state directory: certificates.
+  /// Folders a job must not see, besides the state directory: certificates. Not single files: what
+  /// hides one is gone, in jobs that run, as soon as the host renames another file into its place.
   public var hiddenPaths: [String] = []
   /// The program that holds the roles keeper and PID 1.
   public var program: String = "/proc/self/exe"
-  /// User ids given to jobs without a user of their own, see systemd's DynamicUser.
-  public var userIDs: ClosedRange<UInt32> = 61184...65519
+  /// User and group ids given to jobs without a user of their own, in turn.
+  ///
+  /// By default ids that no allocator hands out: above people, subuid(5), systemd's containers
+  /// (524288-1879048191) and the ids that directory services map to (up to 2000200000), below
+  /// systemd's foreign ids (2147352576) and the numbers that 32-bit signed programs take for
+  /// negative. They are no user's, so what is left of one belongs to nobody.
+  public var userIDs: ClosedRange<UInt32> = 0x7800_0000...0x7800_ffff
 
   /// A worker that keeps its state in `stateDirectory`.
   public init(stateDirectory: String) {

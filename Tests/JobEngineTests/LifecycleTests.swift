@@ -95,7 +95,7 @@ import Testing
   ) throws -> Job {
     var spec = JobSpec(command: ["true"])
     spec.name = name
-    if user != nil { spec.user = .ids(uid: 0, gid: 0) }
+    if let user { spec.user = .ids(uid: user.uid, gid: user.gid) }
     switch try registry.reserve(
       spec, id: .random(), owner: owner, requestID: request, time: 0, user: user)
     {
@@ -103,18 +103,35 @@ import Testing
     }
   }
 
-  @Test func lowestFreeUserIDIsTakenAndComesBack() throws {
-    var registry = Registry(userIDs: 10...11)
+  @Test func userIDsAreHandedOutInTurnAndComeBack() throws {
+    var registry = Registry(userIDs: 10...12, first: 12)
     let first = try self.reserve(&registry)
     let second = try self.reserve(&registry)
-    #expect([first.record.uid, second.record.uid] == [10, 11])
-    #expect { try self.reserve(&registry) } throws: { isError($0, .resourceExhausted) }
-    registry.release(first)
+    #expect([first.record.uid, second.record.uid] == [12, 10])
+    registry.release(second)
     let third = try self.reserve(&registry)
-    #expect(third.record.uid == 10)
-    // The first is forgotten only now: what the third holds stays taken.
-    registry.drop(first)
+    #expect(third.record.uid == 11)
+    let fourth = try self.reserve(&registry)
+    #expect(fourth.record.uid == 10)
     #expect { try self.reserve(&registry) } throws: { isError($0, .resourceExhausted) }
+    // The second is forgotten only now: what the fourth holds stays taken.
+    registry.drop(second)
+    #expect { try self.reserve(&registry) } throws: { isError($0, .resourceExhausted) }
+  }
+
+  @Test func userIDsThatWereNamedAreNotHandedOut() throws {
+    var registry = Registry(userIDs: 10...11, first: 10)
+    var named = ResolvedUser.own(10)
+    named.gid = 11
+    let jobs = [
+      try self.reserve(&registry, user: named), try self.reserve(&registry, user: named),
+    ]
+    #expect { try self.reserve(&registry) } throws: { isError($0, .resourceExhausted) }
+    registry.release(jobs[0])
+    #expect { try self.reserve(&registry) } throws: { isError($0, .resourceExhausted) }
+    registry.release(jobs[1])
+    let own = try self.reserve(&registry)
+    #expect(own.record.uid == 10)
   }
 
   @Test func nameComesBackToItsNewHolderOnly() throws {
