@@ -221,6 +221,18 @@ import Testing
     #expect(try names(in: folder.path).isEmpty)
   }
 
+  @Test func swapThatCannotBeLimitedIsRefusedWhereThereIsSome() throws {
+    let setting = CgroupSetting("memory.swap.max", 0, for: "memorySwap")
+    let head = "Filename Type Size Used Priority\n"
+    try Cgroup.checkNoSwap(setting, swaps: "")
+    try Cgroup.checkNoSwap(setting, swaps: head)
+    #expect {
+      try Cgroup.checkNoSwap(setting, swaps: head + "/dev/sda2 partition 1 0 -2\n")
+    } throws: {
+      isError($0, .failedPrecondition) && "\($0)".hasPrefix("cannot limit memory: ")
+    }
+  }
+
   @Test func controllersAreHandedOnToTheJobs() throws {
     let folder = try TemporaryFolder()
     let root = try File.openFolder(folder.path)

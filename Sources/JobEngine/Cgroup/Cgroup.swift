@@ -113,13 +113,27 @@ struct Cgroup: Hashable, Sendable {
     }
     for setting in folder.settings {
       let path = "\(folder.path)/\(setting.file)"
-      if setting.implied, !File.exists(path: path) { continue }
+      if setting.implied, !File.exists(path: path) {
+        // No such file: a kernel without swap.
+        try Self.checkNoSwap(setting, swaps: (try? File.readText("/proc/swaps")) ?? "")
+        continue
+      }
       try self.write(setting, to: path)
       let value = try self.readBack(setting, from: path)
       for limit in setting.limits {
         applied[limit] = AppliedLimit(file: setting.file, value: value)
       }
     }
+  }
+
+  /// A job whose memory is limited and whose swap is not would only be moved to disk.
+  static func checkNoSwap(_ setting: CgroupSetting, swaps: String) throws(WorkerError) {
+    // The first line is a headline.
+    guard swaps.split(separator: "\n").count > 1 else { return }
+    throw WorkerError(
+      .failedPrecondition,
+      "cannot limit memory: this host has swap and its kernel cannot limit it (no \(setting.file)): "
+        + "boot with swapaccount=1, or turn swap off")
   }
 
   private static func write(_ setting: CgroupSetting, to path: String) throws(WorkerError) {

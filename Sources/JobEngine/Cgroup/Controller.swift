@@ -13,7 +13,8 @@ struct CgroupSetting: Hashable, Sendable {
   var limits: [String]
   /// Set where the file holds a line for each disk: the line of this one is what was applied.
   var disk: BlockDevice?
-  /// Nobody asked for it in words: where the kernel was built without the file, it is left out.
+  /// Nobody asked for it in words: where the kernel was built without the file, it is left out, if
+  /// this host has no swap.
   var implied = false
 
   init(
