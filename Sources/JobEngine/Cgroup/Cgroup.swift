@@ -84,7 +84,7 @@ struct Cgroup: Hashable, Sendable {
   /// v1 tells nobody when a group is empty: its processes are waited for one by one.
   private func waitForMembers() {
     let end = Clock.boot() + Self.patience * 1_000_000
-    while let pid = self.folders.lazy.flatMap({ self.members(of: $0) }).first {
+    while let pid = self.folders.flatMap({ self.members(of: $0) }).first {
       let left = (end - Clock.boot()) / 1_000_000
       guard left > 0 else { return }
       guard let process = try? PIDFD(process: pid) else { continue }  // just gone: look again
