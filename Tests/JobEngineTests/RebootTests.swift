@@ -32,7 +32,10 @@ import Testing
     let bystander = try Bystander()
     let start = StartRecord(
       bootID: "another", keeper: bystander.identity, initProcess: bystander.identity, time: 1)
-    let files = [JobDirectory.started: start.encoded()]
+    let plan = LaunchPlan(
+      jobID: self.id.description, command: ["true"], environment: [], workdir: "/", hostname: "x",
+      user: .init(uid: 1, gid: 1), capabilities: 0)
+    let files = [JobDirectory.started: start.encoded(), JobDirectory.launch: plan.encoded()]
     try await self.openWorker(bootID: "another", files: files) { worker in
       let status = try await worker.status(self.id)
       #expect(status.verdict?.message == "lost: the host was restarted")
