@@ -16,7 +16,7 @@ enum PEMFile {
 
   /// The caller frees the key.
   static func readPrivateKey(_ path: String) throws(TLSConfigurationError) -> OpaquePointer {
-    let pem: [UInt8]
+    var pem: [UInt8]
     do {
       let file = try Self.open(path)
       try Self.refuseOpenMode(file, path)
@@ -28,16 +28,28 @@ enum PEMFile {
     } catch {
       throw TLSConfigurationError(subject: path, reason: "\(error)")
     }
-    OpenSSL.clearErrors()
-    let bio = BIO_new_mem_buf(pem, CInt(pem.count))
-    defer { BIO_free(bio) }
-    // Without this answer OpenSSL would ask for a passphrase on the terminal.
-    guard let key = PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil) else {
-      OpenSSL.clearErrors()
+    defer { Self.wipe(&pem) }
+    guard let key = Self.parsePrivateKey(pem) else {
       throw TLSConfigurationError(
         subject: path, reason: "holds no private key in PEM that is not encrypted")
     }
     return key
+  }
+
+  private static func parsePrivateKey(_ pem: [UInt8]) -> OpaquePointer? {
+    OpenSSL.clearErrors()
+    defer { OpenSSL.clearErrors() }
+    // The BIO keeps the pointer, so that it is read and freed while the bytes are held.
+    return pem.withUnsafeBytes { bytes in
+      let bio = BIO_new_mem_buf(bytes.baseAddress, CInt(bytes.count))
+      defer { BIO_free(bio) }
+      // Without this answer OpenSSL would ask for a passphrase on the terminal.
+      return PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil)
+    }
+  }
+
+  private static func wipe(_ bytes: inout [UInt8]) {
+    bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) }
   }
 
   private static func open(_ path: String) throws(SystemError) -> OwnedDescriptor {
@@ -65,6 +77,8 @@ enum PEMFile {
   ) throws(SystemError) -> [UInt8] {
     var content: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16 * 1024)
+    defer { Self.wipe(&chunk) }
+    content.reserveCapacity(chunk.count)  // growing would leave copies of a key behind
     let fd = file.rawValue
     while content.count < Self.maximumSize {
       let count = try check("read(\(path))") { Glibc.read(fd, &chunk, chunk.count) }
