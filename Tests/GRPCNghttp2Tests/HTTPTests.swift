@@ -109,4 +109,42 @@ import Testing
       #expect(goAways == 1)
     }
   }
+
+  /// HTTP/2 has no place for it whole: what does not fit must not cost the whole answer.
+  @Test(arguments: [false, true]) func errorOfAnySizeIsTold(afterHeaders: Bool) async throws {
+    let service = EchoService([
+      "Long": { _, _ in
+        let error = RPCError(
+          code: .notFound, message: String(repeating: "ü", count: 50_000),
+          metadata: ["key": .string(String(repeating: "x", count: 70_000))])
+        guard afterHeaders else { throw error }
+        return StreamingServerResponse { writer in
+          try await writer.write([1])
+          throw error
+        }
+      }
+    ])
+    try await Harness.withServer(service) { server in
+      let peer = try RawPeer.connect(to: server.address)
+      let stream = try peer.request(RawPeer.post("/test.Echo/Long"), body: RawPeer.frame([]))
+      let answer = try peer.pump(toEndOf: stream)
+      #expect(answer.headers.last?["grpc-status"] == "5")
+      #expect(answer.headers.last?["grpc-message"]?.hasPrefix("%C3%BC") == true)
+    }
+  }
+
+  @Test func metadataOfAnySizeEndsTheCall() async throws {
+    let service = EchoService([
+      "Large": { _, _ in
+        StreamingServerResponse(
+          metadata: ["key": .string(String(repeating: "x", count: 70_000))]
+        ) { _ in [:] }
+      }
+    ])
+    try await Harness.withServer(service) { server in
+      let peer = try RawPeer.connect(to: server.address)
+      let stream = try peer.request(RawPeer.post("/test.Echo/Large"), body: RawPeer.frame([]))
+      #expect(try peer.pump(toEndOf: stream).headers.last?["grpc-status"] == "8")
+    }
+  }
 }

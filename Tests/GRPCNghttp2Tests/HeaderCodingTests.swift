@@ -133,4 +133,41 @@ import Testing
   func resetMeans(error: UInt32, code: RPCError.Code) {
     #expect(StatusMapping.code(http2Error: error) == code)
   }
+
+  @Test(arguments: ["x", "ü", "\u{1F600}"]) func longMessagesAreCutBetweenCharacters(
+    character: String
+  ) {
+    let long = Status(code: .internalError, message: String(repeating: character, count: 70_000))
+    let headers = HeaderCoding.trailers(long, [:], only: true)
+    #expect((4000...4100).contains(headers["grpc-message"]?.count ?? 0))
+    let message = HeaderCoding.status(headers).message
+    #expect(message.hasSuffix("..."))
+    #expect(Set(message.dropLast(3)) == [Character(character)])
+  }
+
+  @Test func metadataThatIsTooLargeNeverHidesAnError() {
+    let large: Metadata = ["key": .string(String(repeating: "x", count: 20_000))]
+    let failed = HeaderCoding.trailers(
+      Status(code: .notFound, message: "no job"), large, only: true)
+    #expect(HeaderCoding.status(failed) == Status(code: .notFound, message: "no job"))
+    let ok = HeaderCoding.trailers(Status(code: .ok, message: ""), large, only: false)
+    #expect(HeaderCoding.status(ok).code == .resourceExhausted)
+  }
+
+  @Test func metadataThatCannotBeSentForItsSizeIsAnError() {
+    let large: Metadata = ["key": .string(String(repeating: "x", count: 70_000))]
+    let answer = #expect(throws: RPCError.self) { try HeaderCoding.response(large) }
+    #expect(answer?.code == .resourceExhausted)
+    let request = #expect(throws: RPCError.self) {
+      try HeaderCoding.request("/a/b", authority: "c", metadata: large)
+    }
+    #expect(request?.code == .resourceExhausted)
+  }
+
+  @Test func joinedBinaryValuesAreTakenApart() {
+    let headers = HeaderList([("a-bin", "YQ==,Yg==, Yw"), ("b", "1,2")])
+    let metadata = HeaderCoding.metadata(headers)
+    #expect(Array(metadata[binaryValues: "a-bin"]) == [[0x61], [0x62], [0x63]])
+    #expect(Array(metadata[stringValues: "b"]) == ["1,2"])
+  }
 }

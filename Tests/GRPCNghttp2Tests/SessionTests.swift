@@ -13,6 +13,7 @@ import Testing
     var ended = false
     var closes: [UInt32] = []
     var goAways: [Int32] = []
+    var refusals: [SessionError] = []
     var body: [UInt8]? = []
     var givesCredit = true
 
@@ -34,7 +35,7 @@ import Testing
     func receivedGoAway(lastStream: Int32, error: UInt32) { self.goAways.append(lastStream) }
     func receivedPingAnswer(_ payload: UInt64) {}
     func closed(stream: Int32, error: UInt32) { self.closes.append(error) }
-    func refused(stream: Int32) {}
+    func refused(stream: Int32, error: SessionError) { self.refusals.append(error) }
     func protocolError(_ text: String) {}
 
     func nextData(stream: Int32, limit: Int) -> DataChunk {
@@ -136,5 +137,27 @@ import Testing
     server.session?.goAway(.none)
     try self.exchange(client, server)
     #expect(client.goAways == [.max, 1])
+  }
+
+  @Test func headersThatAreTooLargeAreReported() throws {
+    let (client, server) = (try Side(isServer: false), try Side(isServer: true))
+    var large = self.request
+    large.append("key", String(repeating: "x", count: 70_000))
+    _ = try client.session?.submitRequest(large)
+    try self.exchange(client, server)
+    #expect(client.refusals.map(\.isTooLarge) == [true])
+    #expect(client.refusals.map(\.isOfConnection) == [false])
+    #expect(client.session?.mayRequest == true)
+  }
+
+  @Test func requestsAfterGoAwayAreReported() throws {
+    let (client, server) = (try Side(isServer: false), try Side(isServer: true))
+    server.session?.goAway(.none)
+    try self.exchange(server, client)
+    #expect(client.session?.mayRequest == false)
+    _ = try? client.session?.submitRequest(self.request)
+    try self.exchange(client, server)
+    #expect(client.refusals.map(\.isOfConnection).allSatisfy { $0 })
+    #expect(server.headers.isEmpty)
   }
 }

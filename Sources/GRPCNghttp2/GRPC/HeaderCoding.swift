@@ -3,6 +3,12 @@ import GRPCCore
 /// gRPC's fields of HTTP/2 headers and trailers, both ways, see "gRPC over HTTP2" in gRPC's docs.
 enum HeaderCoding {
   static let contentType = "application/grpc"
+  /// Of all fields together: nghttp2 sends no more than 64 KiB.
+  static let maximumSize = 60 << 10
+  /// Of a status and what comes with it: peers take 8 to 16 KiB by default, and an error that cannot
+  /// be told is worse than one that is cut.
+  private static let maximumTrailers = 16 << 10
+  private static let maximumMessage = 4 << 10
 
   // MARK: Requests
 
@@ -15,6 +21,7 @@ enum HeaderCoding {
       ("user-agent", "grpc-swift-nghttp2/1.0"),
     ])
     try Self.append(metadata, to: &headers)
+    try Self.checkSize(headers)
     return headers
   }
 
@@ -23,7 +30,15 @@ enum HeaderCoding {
   static func response(_ metadata: Metadata) throws(RPCError) -> HeaderList {
     var headers = HeaderList([(":status", "200"), ("content-type", Self.contentType)])
     try Self.append(metadata, to: &headers)
+    try Self.checkSize(headers)
     return headers
+  }
+
+  private static func checkSize(_ headers: HeaderList, limit: Int = maximumSize) throws(RPCError) {
+    guard headers.size > limit else { return }
+    throw RPCError(
+      code: .resourceExhausted,
+      message: "metadata of \(headers.size) bytes is larger than the limit of \(limit)")
   }
 
   /// `only`: no headers were sent, so that these are headers and trailers in one.
@@ -37,9 +52,13 @@ enum HeaderCoding {
       var complete = headers
       Self.append(status, to: &complete)
       try Self.append(metadata, to: &complete)
+      try Self.checkSize(complete, limit: Self.maximumTrailers)
       return complete
     } catch {
-      Self.append(Status(code: .internalError, message: error.message), to: &headers)
+      // An OK would hide what is missing; an error says more than its metadata.
+      let code = Status.Code(error.code)
+      Self.append(
+        status.code == .ok ? Status(code: code, message: error.message) : status, to: &headers)
       return headers
     }
   }
@@ -47,7 +66,8 @@ enum HeaderCoding {
   private static func append(_ status: Status, to headers: inout HeaderList) {
     headers.append("grpc-status", "\(status.code.rawValue)")
     if !status.message.isEmpty {
-      headers.append("grpc-message", PercentEncoding.encode(status.message))
+      headers.append(
+        "grpc-message", PercentEncoding.encode(status.message, limit: Self.maximumMessage))
     }
   }
 
@@ -71,13 +91,20 @@ enum HeaderCoding {
     "transfer-encoding", "proxy-connection", "user-agent", "content-length",
   ]
 
-  /// `-bin` values stay as they came: GRPCCore decodes them when they are asked for.
+  /// `-bin` values stay as they came: GRPCCore decodes them when they are asked for. Those that
+  /// came in one field, joined with commas, are taken apart.
   static func metadata(_ headers: HeaderList) -> Metadata {
     var metadata = Metadata()
     metadata.reserveCapacity(headers.fields.count)
     for field in headers.fields where field.name.utf8.first != UInt8(ascii: ":") {
       if Self.reserved.contains(field.name), field.name != "user-agent" { continue }
-      metadata.addString(field.value, forKey: field.name)
+      guard field.name.hasSuffix("-bin"), field.value.utf8.contains(UInt8(ascii: ",")) else {
+        metadata.addString(field.value, forKey: field.name)
+        continue
+      }
+      for value in field.value.split(separator: ",") {
+        metadata.addString(String(value.filter { $0 != " " }), forKey: field.name)
+      }
     }
     return metadata
   }

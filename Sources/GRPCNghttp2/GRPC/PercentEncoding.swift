@@ -2,11 +2,15 @@
 enum PercentEncoding {
   private static let digits = Array("0123456789ABCDEF".utf8)
 
-  static func encode(_ text: String) -> String {
+  /// What is longer than `limit` is cut, between two characters, and ends in `...`.
+  static func encode(_ text: String, limit: Int = .max) -> String {
     let bytes = Array(text.utf8)
     var out: [UInt8] = []
-    out.reserveCapacity(bytes.count)
+    out.reserveCapacity(min(bytes.count, limit))
+    var whole = 0
     for (index, byte) in bytes.enumerated() {
+      if byte & 0xc0 != 0x80, out.count <= limit { whole = out.count }
+      if out.count > limit { return String(decoding: out[..<whole], as: UTF8.self) + "..." }
       // HTTP/2 forbids a space at either end of a field's value, RFC 9113 8.2.1.
       let atEnd = byte == 0x20 && (index == 0 || index == bytes.count - 1)
       if (0x20...0x7e).contains(byte), byte != 0x25, !atEnd {

@@ -93,8 +93,8 @@ final class Session {
     self.output = buffer
     self.outputIsFull = false
     defer { self.output = nil }
-    // Control frames come whole and may overshoot; a DATA frame waits until it fits.
-    while buffer.room > 0 {
+    // Only while a whole frame fits, so that the buffer never grows.
+    while buffer.room >= Self.largestFrame {
       var data: UnsafePointer<UInt8>?
       let count = nghttp2_session_mem_send(self.session, &data)
       if count < 0 { throw SessionError(CInt(clamping: count)) }
@@ -104,6 +104,9 @@ final class Session {
     return true
   }
 
+  /// A frame's header and payload, RFC 9113 4.1 and 4.2.
+  private static let largestFrame = 9 + (16 << 10)
+
   /// Set by the callback for a DATA frame that did not fit.
   var outputIsFull = false
 
@@ -111,6 +114,9 @@ final class Session {
   var isFinished: Bool {
     nghttp2_session_want_read(self.session) == 0 && nghttp2_session_want_write(self.session) == 0
   }
+
+  /// Whether a client may still make requests: no GOAWAY has come, and numbers are left.
+  var mayRequest: Bool { nghttp2_session_check_request_allowed(self.session) != 0 }
 
   var wantsToSend: Bool { nghttp2_session_want_write(self.session) != 0 }
 
@@ -149,6 +155,10 @@ final class Session {
     _ = nghttp2_session_resume_data(self.session, stream)  // not deferred: nothing to do
   }
 
+  func isOpen(_ stream: Int32) -> Bool {
+    nghttp2_session_get_stream_local_close(self.session, stream) != -1
+  }
+
   /// Whether the peer has ended its side.
   func isRemoteClosed(_ stream: Int32) -> Bool {
     nghttp2_session_get_stream_remote_close(self.session, stream) != 0
@@ -182,9 +192,9 @@ final class Session {
   /// GOAWAY with the largest number: "I am about to", RFC 9113 6.8.
   func announceShutdown() { nghttp2_submit_shutdown_notice(self.session) }
 
-  /// GOAWAY with the last request we took.
-  func goAway(_ error: HTTP2Error) {
-    let last = nghttp2_session_get_last_proc_stream_id(self.session)
+  /// GOAWAY with the last request we took, or with `last`.
+  func goAway(_ error: HTTP2Error, last: Int32? = nil) {
+    let last = last ?? nghttp2_session_get_last_proc_stream_id(self.session)
     _ = nghttp2_submit_goaway(self.session, 0, last, error.code, nil, 0)
   }
 
@@ -198,6 +208,17 @@ struct SessionError: Error, Hashable, CustomStringConvertible {
   let code: CInt
 
   init(_ code: CInt) { self.code = code }
+
+  /// Whether the connection takes no more requests, so that another one may.
+  var isOfConnection: Bool {
+    [
+      NGHTTP2_ERR_START_STREAM_NOT_ALLOWED, NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE,
+      NGHTTP2_ERR_SESSION_CLOSING,
+    ].contains { CInt($0.rawValue) == self.code }
+  }
+
+  /// Whether it is the headers that are too large.
+  var isTooLarge: Bool { self.code == NGHTTP2_ERR_FRAME_SIZE_ERROR.rawValue }
 
   /// Whether the peer went beyond a limit of ours.
   var isFlood: Bool { self.code == NGHTTP2_ERR_FLOODED.rawValue }

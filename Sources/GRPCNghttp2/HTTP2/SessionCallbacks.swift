@@ -75,10 +75,12 @@ enum SessionCallbacks {
       if let frame { Self.session(user)?.sent(frame) }
       return 0
     }
-    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) {
+      _, frame, code, user in
       guard let frame else { return 0 }
       if frame.pointee.hd.type == UInt8(NGHTTP2_HEADERS.rawValue) {
-        Self.session(user)?.events.refused(stream: frame.pointee.hd.stream_id)
+        Self.session(user)?.events.refused(
+          stream: frame.pointee.hd.stream_id, error: SessionError(code))
       }
       return 0
     }
@@ -109,8 +111,11 @@ extension Session {
       self.fieldsTooLarge = true
       return
     }
-    self.fields.append(
-      String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
+    // Bytes that are no text cannot be kept as they are, and altered they mislead.
+    guard let name = String(validating: name, as: UTF8.self),
+      let value = String(validating: value, as: UTF8.self)
+    else { return self.fields.count(name.count, value.count) }
+    self.fields.append(name, value)
   }
 
   /// The nine bytes of a DATA frame's header, and its bytes.

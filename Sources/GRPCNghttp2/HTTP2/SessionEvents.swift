@@ -11,8 +11,9 @@ protocol SessionEvents: AnyObject {
   func receivedPingAnswer(_ payload: UInt64)
   /// Both sides have ended, or one has reset. Not called for streams open when the session ends.
   func closed(stream: Int32, error: UInt32)
-  /// A request could not be sent: the peer is going away, or it was cancelled before.
-  func refused(stream: Int32)
+  /// Headers could not be sent, for `error`: a request's, so that the peer has seen nothing of it, or
+  /// an answer's or trailers.
+  func refused(stream: Int32, error: SessionError)
   /// The peer broke the protocol on one frame.
   func protocolError(_ text: String)
 
