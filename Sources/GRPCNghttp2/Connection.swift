@@ -32,8 +32,9 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
   private var registration: UInt64?
   private var wanted: Epoll.Events = []
   private var isDirty = false
-  /// Encrypted bytes that the socket did not take.
+  /// Encrypted bytes that the socket did not take, and how many of them it has taken since.
   var unsent: [UInt8] = []
+  var unsentStart = 0
   /// Received bytes that no reader has taken, and how much of them the peer's connection window
   /// still lacks.
   private var unread = 0
@@ -110,7 +111,9 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
     case .handshaking, .open:
       if events.contains(.writable) { self.sendUnsent() }
       if events != .writable, self.phase != .closed { self.read() }
-    case .lingering: self.discardInput()
+    case .lingering:
+      if events.contains(.writable) { self.sendUnsent() }
+      if events != .writable, self.phase == .lingering { self.discardInput() }
     case .closed: break
     }
   }
@@ -156,10 +159,15 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
     self.sendRecords()
     guard self.phase != .closed else { return }
     self.phase = .lingering
-    self.socket?.shutdownWrite()
-    self.want(.readable)
+    if self.unsent.isEmpty { self.endOutput() }
     self.setTimer(.linger, after: Self.lingerTime) { [weak self] in self?.close(reason) }
     self.finish(reason)
+  }
+
+  /// After the last byte: the peer's end is awaited.
+  func endOutput() {
+    self.socket?.shutdownWrite()
+    self.want(.readable)
   }
 
   private func finish(_ reason: CloseReason) {
@@ -173,7 +181,15 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
 
   func checkKeepalive() {
     let mayPing = self.isServer || self.hasStreams
-    switch self.keepalive.check(now: Clock.monotonic(), mayPing: mayPing) {
+    var action = self.keepalive.check(now: Clock.monotonic(), mayPing: mayPing)
+    if action == .dead {
+      // A loop that was stopped (as by SIGSTOP) sees its timers first: the answer may have come.
+      self.read()
+      guard self.phase == .open else { return }
+      action = self.keepalive.check(now: Clock.monotonic(), mayPing: mayPing)
+    }
+    switch action {
+    case .off: break
     case .wait(let time):
       self.setTimer(.keepalive, after: time) { [weak self] in
         self?.checkKeepalive()

@@ -105,6 +105,7 @@ extension Connection {
       case .bytes(let count): rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       case .wouldBlock:
         self.unsent = Array(rest)
+        self.unsentStart = 0
         return self.want([.readable, .writable])
       case .failed(let error): return self.sendFailed(error)
       case .ended: return
@@ -114,20 +115,31 @@ extension Connection {
 
   func sendUnsent() {
     guard !self.unsent.isEmpty, let socket = self.socket else { return }
-    switch self.unsent.withUnsafeBytes({ socket.send($0) }) {
-    case .bytes(let count) where count == self.unsent.count:
-      self.unsent = []
-      self.want(.readable)
-      self.flushSoon()
-    case .bytes(let count): self.unsent.removeFirst(count)
+    let start = self.unsentStart
+    let progress = self.unsent.withUnsafeBytes {
+      socket.send(UnsafeRawBufferPointer(rebasing: $0[start...]))
+    }
+    switch progress {
+    case .bytes(let count):
+      self.unsentStart += count
+      if self.unsentStart == self.unsent.count { self.sentAll() }
     case .wouldBlock, .ended: break
     case .failed(let error): self.sendFailed(error)
     }
   }
 
+  private func sentAll() {
+    self.unsent = []
+    self.unsentStart = 0
+    if self.phase == .lingering { return self.endOutput() }
+    self.want(.readable)
+    self.flushSoon()
+  }
+
   /// A peer that refused us may have said why before it closed: that is read first.
   private func sendFailed(_ error: SystemError) {
     self.unsent = []
+    self.unsentStart = 0
     if self.phase == .open, self.session?.isReceiving != true { self.read() }
     self.close(CloseReason(error.reason.lowercased()))
   }

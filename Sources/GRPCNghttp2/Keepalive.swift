@@ -6,6 +6,8 @@ struct Keepalive {
     /// Send a PING and look again after so long.
     case ping(Int64)
     case dead
+    /// Never look again: it is turned off.
+    case off
   }
 
   private let interval: Int64
@@ -24,8 +26,12 @@ struct Keepalive {
     self.pinged = nil
   }
 
+  /// An interval or a timeout of nothing turns it off.
+  private var isOff: Bool { self.interval <= 0 || self.timeout <= 0 }
+
   /// `mayPing`: whether a PING is welcome at all, as it is not on an idle client connection.
   mutating func check(now: Int64, mayPing: Bool) -> Action {
+    if self.isOff { return .off }
     if let pinged = self.pinged {
       let left = pinged + self.timeout - now
       return left > 0 ? .wait(left) : .dead

@@ -23,8 +23,14 @@ final class ServerConnection: Connection, @unchecked Sendable {
     self.tls = try TLSStream(owner.context, records: self.loop.buffers.records)
     try self.register(socket, .readable)
     self.setTimer(.handshake, after: self.limits.handshakeTimeout.nanoseconds) { [weak self] in
-      self?.close(CloseReason("the TLS handshake took too long"))
+      self?.handshakeTimedOut()
     }
+  }
+
+  private func handshakeTimedOut() {
+    self.read()  // what the loop was too slow to read
+    guard self.phase == .handshaking else { return }
+    self.close(CloseReason("the TLS handshake took too long"))
   }
 
   override var isServer: Bool { true }
@@ -169,9 +175,14 @@ extension ServerConnection: SessionEvents {
     self.restartIdleTimer()
   }
 
-  func refused(stream: Int32) {
-    let reason = RPCError(code: .unavailable, message: "the answer could not be sent")
-    self.calls[stream]?.cancel(reason)
+  /// nghttp2 leaves the stream open: without a reset its client would wait for ever.
+  func refused(stream: Int32, error: SessionError) {
+    if self.session?.isOpen(stream) == true {
+      self.session?.reset(stream: stream, .internalError)
+      self.flushSoon()
+    }
+    self.calls[stream]?.cancel(
+      RPCError(code: .internalError, message: "the answer could not be sent: \(error)"))
   }
 
   func receivedPingAnswer(_ payload: UInt64) {

@@ -12,7 +12,7 @@ package struct TransportLimits: Hashable, Sendable {
   package var handshakeTimeout = Duration.seconds(10)
   /// How long a connection may be without a call; nil is for ever.
   package var idleTimeout: Duration?
-  /// When nothing was received for so long, a PING is sent.
+  /// When nothing was received for so long, a PING is sent; zero: never.
   package var keepaliveInterval = Duration.seconds(15)
   /// When nothing is received for so long after that PING, the peer is dead.
   package var keepaliveTimeout = Duration.seconds(15)

@@ -57,4 +57,10 @@ import Testing
     var keepalive = Keepalive(interval: 15, timeout: 10, now: 0)
     #expect(keepalive.check(now: 15, mayPing: false) == .wait(15))
   }
+
+  @Test(arguments: [(0, 10), (15, 0)]) func keepaliveOfNothingIsOff(interval: Int64, timeout: Int64)
+  {
+    var keepalive = Keepalive(interval: interval, timeout: timeout, now: 0)
+    #expect(keepalive.check(now: 1_000, mayPing: true) == .off)
+  }
 }
