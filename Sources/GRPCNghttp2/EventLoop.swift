@@ -35,6 +35,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private let epoll: Epoll
   private var local: [Work] = []
   private var localNext = 0
+  /// Empty, for `local` to be swapped with.
+  private var spare: [Work] = []
   private var timers = TimerQueue()
   private var handlers: [UInt64: any ReadinessHandler] = [:]
   private var nextHandler: UInt64 = 1
@@ -115,7 +117,9 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   func cancel(_ token: TimerQueue.Token?) {
     self.preconditionOnLoop()
-    if let token { self.timers.cancel(token) }
+    // Kept until the queue is not accessed any more: what it holds may set a timer when it goes.
+    let action = token.flatMap { self.timers.cancel($0) }
+    withExtendedLifetime(action) {}
   }
 
   /// Reports readiness of `descriptor` to `handler` until `unregister`; the token names it.
@@ -183,11 +187,21 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
       case .closure(let body): body()
       }
     }
+    self.dropDone()
+  }
+
+  /// What a closure held may submit work when it goes: `local` must not be accessed then.
+  private func dropDone() {
+    var done: [Work] = []
     if self.localNext == self.local.count {
-      self.local.removeAll(keepingCapacity: true)
+      swap(&self.local, &self.spare)
+      swap(&done, &self.spare)
       self.localNext = 0
+      done.removeAll(keepingCapacity: true)
+      swap(&done, &self.spare)
     } else if self.localNext > 1024 {
-      self.local.removeFirst(self.localNext)
+      done = Array(self.local[self.localNext...])
+      swap(&done, &self.local)
       self.localNext = 0
     }
   }

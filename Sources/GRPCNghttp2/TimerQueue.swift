@@ -34,11 +34,14 @@ struct TimerQueue {
     return Token(number: self.nextNumber)
   }
 
-  mutating func cancel(_ token: Token) {
-    self.actions[token.number] = nil
-    guard self.heap.count > 64, self.heap.count > 4 * self.actions.count else { return }
+  /// What is not done now is the caller's to drop.
+  @discardableResult
+  mutating func cancel(_ token: Token) -> (() -> Void)? {
+    let action = self.actions.removeValue(forKey: token.number)
+    guard self.heap.count > 64, self.heap.count > 4 * self.actions.count else { return action }
     let living = self.heap.filter { self.actions[$0.number] != nil }
     self.heap = living.sorted { $0.deadline < $1.deadline }  // a sorted array is a heap
+    return action
   }
 
   /// Takes out one action whose time has come.
