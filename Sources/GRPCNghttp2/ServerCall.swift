@@ -52,6 +52,9 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   }
 
   func handlerReturned() {
+    // A task that the handler left behind may still wait for the request.
+    self.inbound.fail(
+      RPCError(code: .cancelled, message: "the call's handler has returned"), dropping: true)
     self.inbound.discard()
     if self.phase == .waiting || self.phase == .headersSent { self.reset(.internalError) }
     self.task = nil
@@ -85,7 +88,12 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     let wasDone = self.phase == .statusSent
     self.phase = .gone
     self.loop.cancel(self.timer)
-    if wasDone { self.outbound.fail(error) } else { self.cancel(error) }
+    if wasDone {
+      self.outbound.fail(error)
+      self.inbound.fail(error, dropping: false)
+    } else {
+      self.cancel(error)
+    }
     self.connection = nil
   }
 

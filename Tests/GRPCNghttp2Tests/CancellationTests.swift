@@ -157,4 +157,21 @@ import Testing
       }
     }
   }
+
+  @Test func readerThatOutlivesItsHandlerIsToldOfTheEnd() async throws {
+    let log = Probe()
+    let leaving: EchoService.Handler = { request, _ in
+      Task {
+        do { for try await _ in request.messages {} } catch {}
+        log.add("reader ended")
+      }
+      return StreamingServerResponse { _ in [:] }
+    }
+    try await Harness.withServer(EchoService(["Leave": leaving])) { server in
+      let peer = try RawPeer.connect(to: server.address)
+      _ = try peer.request(RawPeer.post("/test.Echo/Leave"), body: [], end: false)
+      await log.wait("reader ended")
+      withExtendedLifetime(peer) {}
+    }
+  }
 }
