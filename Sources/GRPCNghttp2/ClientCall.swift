@@ -24,6 +24,8 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
   /// Until the call's end.
   private var connection: ClientConnection?
   private var id: Int32 = 0
+  private var headers = HeaderList()
+  private var moves = 0
   private var deframer: MessageDeframer
   private let maximumMessage: Int
   private var phase = Phase.idle
@@ -44,7 +46,7 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
     self.credit = credit
     self.path = path
     self.maximumMessage = maximumMessage ?? limit
-    self.outbound = OutboundQueue(loop: connection.loop)
+    self.outbound = OutboundQueue(loop: connection.loop, canRestart: true)
     self.inbound = InboundQueue(loop: connection.loop) { credit.give($0) }
     self.deframer = MessageDeframer(maximumSize: maximumAnswer ?? limit)
   }
@@ -86,8 +88,34 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
     self.end(error, dropping: false)
   }
 
+  /// The server has not looked at the request, so that it may be sent again, as "transparent retries"
+  /// of gRFC A6: a connection that ends in order fails no call.
+  func refused(_ error: RPCError) {
+    guard self.phase == .open || self.phase == .halfClosed else { return }
+    guard !self.hasHeaders, self.moves < Self.mostMoves, self.outbound.restart() else {
+      return self.closed(error)
+    }
+    self.moves += 1
+    self.connection = nil
+    self.state.connection { [weak self] in self?.move(to: $0) }
+  }
+
+  private static let mostMoves = 3
+
+  private func move(to result: Result<ClientConnection, any Error>) {
+    guard self.phase == .open || self.phase == .halfClosed else { return }
+    do {
+      try self.open(on: try result.get())
+    } catch {
+      self.closed(error as? RPCError ?? RPCError(code: .unavailable, message: "\(error)"))
+    }
+  }
+
   /// RST_STREAM, or the end of both sides.
   func closed(http2Error: UInt32) {
+    if http2Error == HTTP2Error.refused.code {
+      return self.refused(RPCError(code: .unavailable, message: "the server refused the call"))
+    }
     let isLate = self.deadline.map { Clock.monotonic() >= $0 } ?? false
     let code = StatusMapping.code(http2Error: http2Error)
     // A server that keeps our deadline resets when it passes, maybe just before we notice.
@@ -105,6 +133,7 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
     let httpStatus = Int(headers[":status"] ?? "") ?? 0
     if (100..<200).contains(httpStatus) { return }
     self.hasHeaders = true
+    self.outbound.forgetWritten()
     if let error = Self.refusal(headers, httpStatus) { return self.cancel(error) }
     if endStream { return self.receivedTrailers(headers) }
     self.inbound.push(.metadata(HeaderCoding.metadata(headers)))
@@ -170,23 +199,30 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
   /// The connection may have ended since the call got it (as an idle one does at any time). Nothing
   /// was sent, so another one serves as well; unless this one was never usable.
   private func renewConnection() async throws {
-    guard self.phase == .idle, let connection = self.connection, !connection.canTakeCalls,
-      connection.hasSettings
-    else { return }
-    let other = try await self.state.connection()
-    if let failure = self.outbound.failure { throw failure }
-    self.connection = other
-    self.credit.connection = other
+    for _ in 0..<Self.mostMoves {
+      guard self.phase == .idle, let connection = self.connection, !connection.canTakeCalls,
+        connection.hasSettings
+      else { return }
+      let other = try await self.state.connection()
+      if let failure = self.outbound.failure { throw failure }
+      self.connection = other
+    }
   }
 
   private func send(_ metadata: Metadata) throws(RPCError) {
     guard self.phase == .idle, let connection = self.connection else { throw self.isEnded }
-    let headers = try HeaderCoding.request(
+    self.headers = try HeaderCoding.request(
       self.path, authority: connection.authority, metadata: metadata)
-    self.id = try connection.open(self, headers)
-    self.credit.stream = self.id
+    try self.open(on: connection)
     self.phase = .open
     self.setDeadline(metadata)
+  }
+
+  private func open(on connection: ClientConnection) throws(RPCError) {
+    self.id = try connection.open(self, self.headers)
+    self.connection = connection
+    self.credit.connection = connection
+    self.credit.stream = self.id
   }
 
   private func send(_ message: [UInt8]) throws(RPCError) {

@@ -21,6 +21,8 @@ final class ClientConnection: Connection, @unchecked Sendable {
   private var failure: RPCError?
   /// Whether the server has spoken HTTP/2: until then it may refuse us.
   private(set) var hasSettings = false
+  /// Whether it ended as nobody answered.
+  private(set) var hasTimedOut = false
   private(set) var localPeer = ""
 
   init(
@@ -35,13 +37,15 @@ final class ClientConnection: Connection, @unchecked Sendable {
   }
 
   override var hasStreams: Bool { !self.calls.isEmpty }
-  var canTakeCalls: Bool { self.phase == .open && !self.isDraining }
+  var canTakeCalls: Bool {
+    self.phase == .open && !self.isDraining && self.session?.mayRequest == true
+  }
 
   // MARK: Connecting
 
   func connect(timeout: Int64) {
     self.setTimer(.handshake, after: timeout) { [weak self] in
-      self?.close(CloseReason("no answer in time"))
+      self?.connectTimedOut()
     }
     do {
       let socket = try StreamSocket(connectingTo: self.peer)
@@ -49,6 +53,13 @@ final class ClientConnection: Connection, @unchecked Sendable {
     } catch {
       self.close(CloseReason(error.reason.lowercased()))
     }
+  }
+
+  private func connectTimedOut() {
+    if self.phase == .handshaking { self.read() }  // what the loop was too slow to read
+    guard self.phase == .connecting || self.phase == .handshaking else { return }
+    self.hasTimedOut = true
+    self.close(CloseReason("no answer in time"))
   }
 
   override func connected() {
@@ -116,11 +127,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
       self.flushSoon()
       return id
     } catch {
-      // No stream number is left, RFC 9113 5.1.1: the next call gets a new connection.
-      let failure = RPCError(code: .unavailable, message: error.description)
-      self.isDraining = true
-      self.owner?.connectionUnusable(self, failure)
-      throw failure
+      throw RPCError(code: .unavailable, message: error.description)
     }
   }
 
@@ -181,11 +188,17 @@ extension ClientConnection: SessionEvents {
     if call != nil { self.callsChanged() }
   }
 
-  /// GOAWAY came first, or nghttp2 has no number left: the server has not seen the request.
-  func refused(stream: Int32) {
-    let error = RPCError(
-      code: .unavailable, message: "\(self.authority) takes no more calls on this connection")
-    self.calls.removeValue(forKey: stream)?.closed(error)
+  /// The server has not seen the request: GOAWAY came first, or it cannot be sent at all.
+  func refused(stream: Int32, error: SessionError) {
+    guard let call = self.calls.removeValue(forKey: stream) else { return }
+    if error.isOfConnection {
+      call.refused(
+        RPCError(
+          code: .unavailable, message: "\(self.authority) takes no more calls on this connection"))
+    } else {
+      let code: RPCError.Code = error.isTooLarge ? .resourceExhausted : .internalError
+      call.closed(RPCError(code: code, message: "the request cannot be sent: \(error)"))
+    }
     self.callsChanged()
   }
 

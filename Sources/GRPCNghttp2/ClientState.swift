@@ -8,7 +8,7 @@ final class ClientState: @unchecked Sendable {
 
   private struct Waiter {
     let ticket: UInt64
-    let continuation: CheckedContinuation<ClientConnection, any Error>
+    let resume: (Result<ClientConnection, any Error>) -> Void
   }
 
   let loop: EventLoop
@@ -21,6 +21,8 @@ final class ClientState: @unchecked Sendable {
   private var connections: [ObjectIdentifier: ClientConnection] = [:]
   private var untried: [IPEndpoint] = []
   private var connectDeadline: Int64 = 0
+  /// What an address said that did not merely stay silent.
+  private var refusal: RPCError?
   private var waiters: [Waiter] = []
   private var ticket: UInt64 = 0
   private var openCalls = 0
@@ -37,6 +39,13 @@ final class ClientState: @unchecked Sendable {
     self.limits = limits
     self.connectTimeout = connectTimeout
     self.loop = loop
+  }
+
+  /// Dropped without a shutdown: its connections, which the loop keeps, must end too.
+  deinit {
+    let connections = Array(self.connections.values)
+    guard !connections.isEmpty else { return }
+    self.loop.execute { for connection in connections { connection.drain() } }
   }
 
   // MARK: Calls
@@ -70,19 +79,35 @@ final class ClientState: @unchecked Sendable {
     self.ticket += 1
     let ticket = self.ticket
     return try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation {
-        self.waiters.append(Waiter(ticket: ticket, continuation: $0))
-        if self.current == nil { self.startConnecting() }
+      try await withCheckedThrowingContinuation { continuation in
+        self.wait(Waiter(ticket: ticket) { continuation.resume(with: $0) })
       }
     } onCancel: {
       self.loop.execute { self.cancelWaiter(ticket) }
     }
   }
 
+  /// A connection for a call that has none any more, now or later.
+  func connection(_ body: @escaping (Result<ClientConnection, any Error>) -> Void) {
+    if let current = self.current, current.canTakeCalls { return body(.success(current)) }
+    self.ticket += 1
+    self.wait(Waiter(ticket: self.ticket, resume: body))
+  }
+
+  private func wait(_ waiter: Waiter) {
+    self.waiters.append(waiter)
+    if let current = self.current, current.phase == .open {
+      // No stream number is left, RFC 9113 5.1.1, or its end has begun.
+      self.current = nil
+      current.drain()
+    }
+    if self.current == nil { self.startConnecting() }
+  }
+
   private func cancelWaiter(_ ticket: UInt64) {
     guard let index = self.waiters.firstIndex(where: { $0.ticket == ticket }) else { return }
     let error = RPCError(code: .cancelled, message: "the call was cancelled")
-    self.waiters.remove(at: index).continuation.resume(throwing: error)
+    self.waiters.remove(at: index).resume(.failure(error))
   }
 
   private static let isShutDown = RPCError(
@@ -92,24 +117,30 @@ final class ClientState: @unchecked Sendable {
 
   private func startConnecting() {
     self.untried = self.address.candidates
+    self.refusal = nil
     self.connectDeadline = Clock.monotonic() + self.connectTimeout
     self.tryNext()
   }
 
+  /// Each address gets its share of the time: a silent one must not use up that of the others.
   private func tryNext() {
+    let left = max(0, self.connectDeadline - Clock.monotonic())
+    let share = max(left / Int64(self.untried.count), min(left, Self.shortestTry))
     let endpoint = self.untried.removeFirst()
     let connection = ClientConnection(
       to: endpoint, authority: self.address.description, serverName: self.serverName,
       context: self.context, limits: self.limits, loop: self.loop, owner: self)
     self.current = connection
     self.connections[ObjectIdentifier(connection)] = connection
-    connection.connect(timeout: max(0, self.connectDeadline - Clock.monotonic()))
+    connection.connect(timeout: share)
   }
+
+  private static let shortestTry: Int64 = 250_000_000
 
   private func failWaiters(_ error: RPCError) {
     let waiters = self.waiters
     self.waiters = []
-    for waiter in waiters { waiter.continuation.resume(throwing: error) }
+    for waiter in waiters { waiter.resume(.failure(error)) }
   }
 
   // MARK: Shutdown
@@ -147,7 +178,7 @@ extension ClientState: ClientConnection.Owner {
   func connectionOpened(_ connection: ClientConnection) {
     let waiters = self.waiters
     self.waiters = []
-    for waiter in waiters { waiter.continuation.resume(returning: connection) }
+    for waiter in waiters { waiter.resume(.success(connection)) }
     if self.isShuttingDown { self.finishIfDone() }
   }
 
@@ -155,7 +186,9 @@ extension ClientState: ClientConnection.Owner {
     guard self.current === connection else { return }
     self.current = nil
     guard !self.waiters.isEmpty else { return }
-    if connection.phase == .open || self.untried.isEmpty { return self.failWaiters(error) }
+    if connection.hasSettings { return self.startConnecting() }  // these waited for another
+    if !connection.hasTimedOut { self.refusal = self.refusal ?? error }
+    if self.untried.isEmpty { return self.failWaiters(self.refusal ?? error) }
     self.tryNext()
   }
 

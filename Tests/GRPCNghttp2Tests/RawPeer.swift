@@ -1,3 +1,4 @@
+import GRPCCore
 import Glibc
 import Linux
 
@@ -23,6 +24,8 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
   private(set) var hasSettings = false
   var givesCredit = true
   private var bodies: [Int32: (bytes: [UInt8], end: Bool)] = [:]
+  /// Received together with the end of the handshake.
+  private var early: [UInt8] = []
   private let socket: StreamSocket
   private let tls: TLSStream
   private let records = OutputBuffer(capacity: 1 << 16)
@@ -63,7 +66,11 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
   private func handshake() throws {
     var bytes: [UInt8] = []
     while true {
-      let progress = try bytes.withUnsafeBytes { try self.tls.handshake($0) }
+      let progress = try bytes.withUnsafeBytes {
+        let progress = try self.tls.handshake($0)
+        self.early = Array(self.tls.unread)
+        return progress
+      }
       try self.sendRecords()
       if progress == .done { return }
       bytes = try self.receive()
@@ -101,6 +108,24 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
 
   func reset(_ stream: Int32) throws {
     self.session?.reset(stream: stream, .cancel)
+    try self.flush()
+  }
+
+  func refuse(_ stream: Int32) throws {
+    self.session?.reset(stream: stream, .refused)
+    try self.flush()
+  }
+
+  /// As a server that has taken the requests up to `last`.
+  func goAway(last: Int32) throws {
+    self.session?.goAway(.none, last: last)
+    try self.flush()
+  }
+
+  /// An answer that is a status only.
+  func answer(_ stream: Int32, _ status: Status) throws {
+    let headers = HeaderCoding.trailers(status, [:], only: true)
+    try self.session?.submitResponse(headers, stream: stream, body: false)
     try self.flush()
   }
 
@@ -172,6 +197,10 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
 
   /// Empty at the end of the connection.
   private func receive() throws -> [UInt8] {
+    if !self.early.isEmpty {
+      defer { self.early = [] }
+      return self.early
+    }
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       switch buffer.withUnsafeMutableBytes({ self.socket.receive($0) }) {
@@ -207,7 +236,7 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
   func closed(stream: Int32, error: UInt32) {
     if error != 0 { self.answers[stream, default: Answer()].reset = error }
   }
-  func refused(stream: Int32) {}
+  func refused(stream: Int32, error: SessionError) {}
   func protocolError(_ text: String) {}
 
   func nextData(stream: Int32, limit: Int) -> DataChunk {

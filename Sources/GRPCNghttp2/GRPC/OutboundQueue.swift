@@ -12,6 +12,9 @@ final class OutboundQueue {
     let continuation: CheckedContinuation<Void, any Error>
   }
 
+  /// Small requests, which most are, can be sent again whole.
+  private static let replayLimit = 256 << 10
+
   private let loop: EventLoop
   private var framer = MessageFramer()
   /// Bytes that a DATA frame was promised and that are not taken yet.
@@ -20,15 +23,46 @@ final class OutboundQueue {
   private var ticket: UInt64 = 0
   private(set) var end: DataEnd = .open
   private(set) var failure: RPCError?
+  private var hasSent = false
+  /// All that was written, until an answer shows that it has arrived; nil: too much, or not kept.
+  private var written: [[UInt8]]?
+  private var writtenSize = 0
 
-  init(loop: EventLoop) { self.loop = loop }
+  /// `canRestart`: keeps what is small to send it again.
+  init(loop: EventLoop, canRestart: Bool = false) {
+    self.loop = loop
+    self.written = canRestart ? [] : nil
+  }
 
   var isEmpty: Bool { self.framer.count == 0 }
   var isFull: Bool { self.framer.count > Self.highWaterMark }
   /// Whether a part of a message went out and the rest has not.
   var isMidMessage: Bool { self.framer.isMidMessage || self.promised > 0 }
 
-  func append(_ message: [UInt8]) { self.framer.append(message) }
+  func append(_ message: [UInt8]) {
+    self.framer.append(message)
+    guard self.written != nil else { return }
+    self.writtenSize += message.count
+    if self.writtenSize > Self.replayLimit {
+      self.written = nil
+    } else {
+      self.written?.append(message)
+    }
+  }
+
+  /// Begins from the first byte again, for another stream; whether that is possible.
+  func restart() -> Bool {
+    self.promised = 0
+    guard self.hasSent else { return true }
+    guard let written = self.written else { return false }
+    self.hasSent = false
+    self.framer = MessageFramer()
+    for message in written { self.framer.append(message) }
+    return true
+  }
+
+  /// An answer has come.
+  func forgetWritten() { self.written = nil }
 
   /// Nothing follows what is queued.
   func finish(_ end: DataEnd) { self.end = end }
@@ -57,6 +91,7 @@ final class OutboundQueue {
   }
 
   func take(_ count: Int, into buffer: OutputBuffer) {
+    self.hasSent = true
     self.framer.take(count, into: buffer)
     self.promised = 0
     guard !self.waiters.isEmpty, self.framer.count <= Self.highWaterMark / 2 else { return }
