@@ -7,7 +7,8 @@ package import Logging
 /// How a server is run.
 package struct ServerConfiguration: Sendable {
   package var address: SocketAddress
-  package var tls: TLSConfiguration
+  /// Where certificates are now; asked again with every reload, as files come and go.
+  package var tls: @Sendable () throws -> TLSConfiguration
   /// Of the SPIFFE IDs in client certificates.
   package var trustDomain: String
   package var information: ServerInformation
@@ -18,8 +19,8 @@ package struct ServerConfiguration: Sendable {
   package var drainGrace = Duration.seconds(1)
 
   package init(
-    address: SocketAddress, tls: TLSConfiguration, trustDomain: String,
-    information: ServerInformation
+    address: SocketAddress, tls: @escaping @Sendable () throws -> TLSConfiguration,
+    trustDomain: String, information: ServerInformation
   ) {
     self.address = address
     self.tls = tls
@@ -46,6 +47,8 @@ package struct Server<Engine: JobWorker>: Sendable {
   private let server: GRPCServer<Nghttp2ServerTransport>
   private let journal: JobJournal
   private let longCalls = LongCalls()
+  /// At the start; a reload may change that.
+  private let hasRevocationList: Bool
 
   /// Binds, so that a port that is taken or a bad certificate shows before anything runs.
   package init(
@@ -59,8 +62,10 @@ package struct Server<Engine: JobWorker>: Sendable {
     var limits = configuration.limits
     // Followers shall see the ends of the jobs that are stopped then: their grace, and some.
     if configuration.stopsJobs { limits.shutdownGrace += .seconds(10) }
+    let tls = try configuration.tls()
+    self.hasRevocationList = tls.revocationList != nil
     self.transport = try Nghttp2ServerTransport(
-      address: configuration.address, tls: configuration.tls, limits: limits,
+      address: configuration.address, tls: tls, limits: limits,
       loops: loops, onEvent: { log.transport($0) })
     self.server = GRPCServer(
       transport: self.transport,
@@ -88,16 +93,23 @@ package struct Server<Engine: JobWorker>: Sendable {
         await self.drain()
         self.journal.finish()
       }
-      self.log.notice("serving", metadata: ["address": "\(self.address)"])
+      self.log.notice(
+        "serving",
+        metadata: [
+          "address": "\(self.address)", "revocation_list": "\(self.hasRevocationList)",
+        ])
       try await group.waitForAll()
     }
     self.log.notice("ended", metadata: ["address": "\(self.address)"])
   }
 
   private func reload() {
-    do throws(TLSConfigurationError) {
-      try self.transport.reload(tls: self.configuration.tls)
-      self.log.notice("certificates read again")
+    do {
+      let tls = try self.configuration.tls()
+      try self.transport.reload(tls: tls)
+      self.log.notice(
+        "certificates read again",
+        metadata: ["revocation_list": "\(tls.revocationList != nil)"])
     } catch {
       self.log.error("certificates not read again", metadata: ["reason": "\(error)"])
     }

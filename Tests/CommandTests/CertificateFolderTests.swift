@@ -36,6 +36,14 @@ import Testing
     #expect(try files.tls("b").revocationList == folder.path("ca.crl"))
   }
 
+  @Test func aRevocationListIsFoundOnceItIsThere() throws {
+    let folder = try Self.folder(["ca.crt", "server.crt", "server.key"])
+    #expect(try CertificateFiles(folder.path).tls("server").revocationList == nil)
+    try folder.write("ca.crl")
+    #expect(
+      try CertificateFiles(folder.path).tls("server").revocationList == folder.path("ca.crl"))
+  }
+
   @Test func certificatesOfServersAreNoIdentities() throws {
     let certificates = try TestCertificates()
     let files = try CertificateFiles(certificates.folder.path)

@@ -126,18 +126,25 @@ import Testing
     }
   }
 
-  @Test func revokedCertificatesAreRefusedAfterReload() async throws {
+  @Test func aRevocationListThatAppearsIsInForceAfterReload() async throws {
     let certificates = try TestCertificates(["alice": ["user"]])
-    let authority = try CertificateAuthority(folder: certificates.folder.path)
-    _ = try authority.revoke(name: "alice")
+    let list = certificates.folder.path("ca.crl")
+    let wanted = Lock(certificates.tls("server"))
+    let (lines, sender) = AsyncStream<String>.makeStream()
     try await withServer(
-      FakeEngine(), certificates: certificates,
-      configure: { $0.tls.revocationList = certificates.folder.path("ca.crl") }
+      FakeEngine(), certificates: certificates, log: .lines { sender.yield($0) },
+      configure: { $0.tls = { wanted.withLock { $0 } } }
     ) { server in
+      let before = await failure { _ = try await server.client("alice").serverInfo() }
+      _ = try CertificateAuthority(folder: certificates.folder.path).revoke(name: "alice")
+      wanted.withLock { $0.revocationList = list }
+      server.order(.reload)
+      let reloaded = await lines.first { $0.contains("certificates read again") }
       let admin = await failure { _ = try await server.client("admin").serverInfo() }
       let alice = await failure { _ = try await server.client("alice").serverInfo() }
-      #expect(admin == nil)
+      #expect(before == nil && admin == nil)
       #expect(alice?.code == .unavailable)
+      #expect(reloaded?.contains("revocation_list=true") == true)
     }
   }
 }

@@ -43,7 +43,7 @@ package func withServer<Engine: JobWorker>(
   _ body: @Sendable (TestServer) async throws -> Void
 ) async throws {
   var configuration = ServerConfiguration(
-    address: try SocketAddress(parsing: "127.0.0.1:0"), tls: certificates.tls("server"),
+    address: try SocketAddress(parsing: "127.0.0.1:0"), tls: { certificates.tls("server") },
     trustDomain: "worker.local",
     information: ServerInformation(version: "test", cgroupVersion: "v2"))
   configuration.drainGrace = .milliseconds(10)

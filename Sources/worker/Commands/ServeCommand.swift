@@ -13,7 +13,7 @@ struct ServeCommand: LoopCommand, Sendable {
     abstract: "Run the server of this host (as root).",
     discussion: """
       SIGTERM ends it with 0 after the calls that run; its jobs go on, and the next server on the same \
-      state directory has them again. SIGHUP reads the certificates again.
+      state directory has them again. SIGHUP reads the certificates and the revocation list again.
 
       EXAMPLE: worker serve --listen 0.0.0.0:7443 --certs /etc/worker
       """)
@@ -37,14 +37,15 @@ struct ServeCommand: LoopCommand, Sendable {
     let signals = try SignalStream([SIGTERM, SIGINT, SIGHUP])
     let folder = try CertificateSearch(.process).server(
       self.certs ?? Environment.process["WORKER_CERTS"])
-    let tls = try folder.tls("server")
+    _ = try folder.tls("server")  // what is missing is told before anything is opened
     let trustDomain = try folder.trustDomain()
     let address = try SocketAddress(parsing: self.listen)
     EventLoop.runOnCurrentThread { loop in
       do {
         let worker = try await self.openWorker(hiding: folder.path)
         var configuration = ServerConfiguration(
-          address: address, tls: tls, trustDomain: trustDomain,
+          address: address, tls: { try CertificateFiles(folder.path).tls("server") },
+          trustDomain: trustDomain,
           information: ServerInformation(
             version: Version.current, cgroupVersion: worker.cgroupVersion))
         configuration.stopsJobs = self.stopJobsOnExit
