@@ -41,11 +41,10 @@ final class ResumingOutput: Sendable {
 
   /// What to ask the server for now.
   var request: Worker_V1_StreamOutputRequest {
-    .with {
-      // By id once it is known: a name may be given to another job while we are away.
-      $0.job = self.cursor.flatMap { $0.split(separator: ".").first.map(String.init) } ?? ""
-      if $0.job.isEmpty { $0.job = self.wanted.job }
-      $0.fromCursor = self.cursor ?? ""
+    let position = self.position.withLock { $0 }
+    return .with {
+      $0.job = position.job ?? self.wanted.job
+      $0.fromCursor = position.cursor ?? ""
       $0.follow = self.wanted.follow
       $0.streams = self.wanted.streams.sorted { $0.rawValue < $1.rawValue }
     }
@@ -79,6 +78,9 @@ final class ResumingOutput: Sendable {
 /// Where a reading is, in the journal and in each stream.
 struct OutputPosition: Hashable, Sendable {
   private(set) var cursor: String?
+  /// The job's id once output has come: a name may be given to another job while we are away. Never
+  /// from the cursor that was asked for, as the server has to see whether that is the job's.
+  private(set) var job: String?
   /// The next byte of each stream; unknown behind a cursor until its first chunk.
   private var next: [Worker_V1_OutputStream: Int64]
   private let streams: Set<Worker_V1_OutputStream>
@@ -108,6 +110,7 @@ struct OutputPosition: Hashable, Sendable {
     let end = chunk.offset + Int64(chunk.data.count)
     self.next[chunk.stream] = max(self.next[chunk.stream] ?? 0, end)
     self.cursor = chunk.cursor
+    self.job = chunk.cursor.split(separator: ".").first.map(String.init)
   }
 
   /// The end says how many bytes there are: all of them must have come.

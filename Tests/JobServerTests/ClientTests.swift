@@ -118,6 +118,19 @@ import Testing
     }
   }
 
+  @Test func theJobThatWasAskedForIsTheOneRead() async throws {
+    let cursor = "bbbbbbbbbbbbbbbb.7"
+    _ = try await withClient([
+      .fail(Self.lost), .stream([chunk("f", at: 5, cursor: 8)], Self.lost), .stream([end(6)], nil),
+    ]) { client, service in
+      _ = try await client.output(of: OutputRequest(job: "build", cursor: cursor)) { _ in }
+      let requests = service.requests.withLock { $0 }
+        .compactMap { $0 as? Worker_V1_StreamOutputRequest }
+      #expect(requests.map(\.job) == ["build", "build", "aaaaaaaaaaaaaaaa"])
+      #expect(requests.map(\.fromCursor) == [cursor, cursor, "aaaaaaaaaaaaaaaa.8"])
+    }
+  }
+
   @Test func aReaderThatFailsEndsTheReading() async throws {
     struct Full: Error {}
     let record = try await withClient([.stream([chunk("ab", at: 0, cursor: 1), end(2)], nil)]) {
