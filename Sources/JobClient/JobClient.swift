@@ -69,11 +69,17 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   package func list(
     states: [Worker_V1_JobState] = [], labels: [String: String] = [:]
   ) async throws -> [Job] {
-    let request = Worker_V1_ListJobsRequest.with {
+    var request = Worker_V1_ListJobsRequest.with {
       $0.states = states
       $0.labels = labels
     }
-    return try await self.retrying { try await self.service.listJobs(request).jobs }
+    var jobs: [Job] = []
+    repeat {
+      let page = try await self.retrying { try await self.service.listJobs(request) }
+      jobs += page.jobs
+      request.pageToken = page.nextPageToken
+    } while !request.pageToken.isEmpty
+    return jobs
   }
 
   /// Answers when the job has finished.

@@ -80,16 +80,19 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     request: Worker_V1_ListJobsRequest, context: ServerContext
   ) async throws -> Worker_V1_ListJobsResponse {
     let caller = try context.caller
-    var response = Worker_V1_ListJobsResponse()
+    var page = try ListPage(request)
     for job in self.engine.jobs()
-    where Authorization.allows(.listJobs, onJobOf: job.owner, caller) && request.selects(job) {
+    where page.begins(before: job) && request.selects(job)
+      && Authorization.allows(.listJobs, onJobOf: job.owner, caller)
+    {
       do throws(WorkerError) {
-        response.jobs.append(Worker_V1_Job(try await self.engine.status(job.id)))
+        let message = Worker_V1_Job(try await self.engine.status(job.id))
+        if !page.add(message, for: job) { break }
       } catch {
         if error.code != .notFound { throw error }  // it was removed meanwhile
       }
     }
-    return response
+    return page.response
   }
 
   package func streamOutput(

@@ -8,6 +8,7 @@ import SwiftProtobuf
 /// is refused only what the engine's types cannot hold.
 extension JobSpec {
   package init(_ message: Worker_V1_JobSpec) throws(RPCError) {
+    try Self.checkSize(message)
     self.init(command: message.command)
     self.name = message.name.isEmpty ? nil : message.name
     self.labels = message.labels
@@ -17,6 +18,21 @@ extension JobSpec {
     if message.hasTimeout { self.timeout = try Duration(message.timeout, field: "timeout") }
     self.limits = Limits(message.limits)
     self.network = try Network(message.network)
+  }
+
+  /// What a job takes in an answer has to leave room in a message of 4 MiB.
+  private static let maximumBytes = 1 << 20
+
+  private static func checkSize(_ message: Worker_V1_JobSpec) throws(RPCError) {
+    let pairs = [message.environment, message.labels].joined()
+    let bytes =
+      message.command.reduce(0) { $0 + $1.utf8.count + 1 }
+      + pairs.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 2 }
+    guard bytes > self.maximumBytes else { return }
+    throw RPCError(
+      code: .invalidArgument,
+      message: "command, environment and labels take \(bytes) bytes together: at most "
+        + "\(self.maximumBytes) are possible; give the rest in a file")
   }
 }
 

@@ -48,6 +48,19 @@ import Testing
     #expect(spec == expected)
   }
 
+  @Test func specsThatAreTooLargeAreRefused() throws {
+    func spec(_ bytes: Int) -> Worker_V1_JobSpec {
+      .with {
+        $0.command = ["true"]
+        $0.environment = ["E": String(repeating: "x", count: bytes - 12)]
+        $0.labels = ["k": "v"]
+      }
+    }
+    #expect(try JobSpec(spec(1 << 20)).labels == ["k": "v"])
+    let error = #expect(throws: RPCError.self) { try JobSpec(spec((1 << 20) + 1)) }
+    #expect(error?.code == .invalidArgument && error?.message.contains("1048577 bytes") == true)
+  }
+
   @Test func emptyFieldsMeanNone() throws {
     #expect(try JobSpec(.with { $0.command = ["true"] }) == JobSpec(command: ["true"]))
   }

@@ -45,6 +45,21 @@ import Testing
     }
   }
 
+  @Test func listsBeyondOneMessageArePutTogether() async throws {
+    let certificates = try TestCertificates()
+    let ids = (0..<6).map { "aaaaaaaaaaaaaaa\($0)" }
+    let engine = FakeEngine(
+      ids.map { id in
+        var status = job(id)
+        status.spec.command = [String(repeating: "x", count: 1_000_000)]
+        return status
+      })
+    try await withServer(engine, certificates: certificates) { server in
+      let jobs = try await server.client("admin").list()
+      #expect(jobs.map(\.id) == ids)
+    }
+  }
+
   @Test func strangersAreRefusedAndLogged() async throws {
     let certificates = try TestCertificates()
     let others = try TestCertificates(["mallory": ["admin"]])

@@ -12,6 +12,7 @@
 ///   UNAUTHENTICATED      no usable identity in the certificate
 ///   PERMISSION_DENIED    the caller's roles do not allow this method or option
 ///   NOT_FOUND            no such job, or not the caller's
+///   ALREADY_EXISTS       an unfinished job of the caller's has this name
 ///   FAILED_PRECONDITION  the job's state, or what this host can enforce, does not allow it
 ///   RESOURCE_EXHAUSTED   a limit of the server's
 ///   OUT_OF_RANGE         a cursor that lies outside the output
@@ -271,7 +272,7 @@ extension Worker_V1_JobService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The jobs the caller may see, oldest first.
+        /// > The jobs the caller may see, oldest first, page by page.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Worker_V1_ListJobsRequest` messages.
@@ -443,7 +444,7 @@ extension Worker_V1_JobService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The jobs the caller may see, oldest first.
+        /// > The jobs the caller may see, oldest first, page by page.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Worker_V1_ListJobsRequest` message.
@@ -613,7 +614,7 @@ extension Worker_V1_JobService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The jobs the caller may see, oldest first.
+        /// > The jobs the caller may see, oldest first, page by page.
         ///
         /// - Parameters:
         ///   - request: A `Worker_V1_ListJobsRequest` message.
@@ -1142,7 +1143,7 @@ extension Worker_V1_JobService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The jobs the caller may see, oldest first.
+        /// > The jobs the caller may see, oldest first, page by page.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Worker_V1_ListJobsRequest` message.
@@ -1411,7 +1412,7 @@ extension Worker_V1_JobService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The jobs the caller may see, oldest first.
+        /// > The jobs the caller may see, oldest first, page by page.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Worker_V1_ListJobsRequest` message.
@@ -1701,7 +1702,7 @@ extension Worker_V1_JobService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > The jobs the caller may see, oldest first.
+    /// > The jobs the caller may see, oldest first, page by page.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Worker_V1_ListJobsRequest` message.
@@ -1981,7 +1982,7 @@ extension Worker_V1_JobService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > The jobs the caller may see, oldest first.
+    /// > The jobs the caller may see, oldest first, page by page.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -22,6 +22,7 @@
 ///   UNAUTHENTICATED      no usable identity in the certificate
 ///   PERMISSION_DENIED    the caller's roles do not allow this method or option
 ///   NOT_FOUND            no such job, or not the caller's
+///   ALREADY_EXISTS       an unfinished job of the caller's has this name
 ///   FAILED_PRECONDITION  the job's state, or what this host can enforce, does not allow it
 ///   RESOURCE_EXHAUSTED   a limit of the server's
 ///   OUT_OF_RANGE         a cursor that lies outside the output
@@ -253,7 +254,8 @@ package nonisolated enum Worker_V1_OutputStream: SwiftProtobuf.Enum, Swift.CaseI
 
 }
 
-/// What to run and how.
+/// What to run and how. Command, environment and labels take at most 1 MiB together, each text
+/// counted with one byte more.
 package nonisolated struct Worker_V1_JobSpec: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -695,7 +697,7 @@ package nonisolated struct Worker_V1_Job: @unchecked Sendable {
     set {_uniqueStorage()._workingDirectory = newValue}
   }
 
-  /// The user and group the job runs as, as `61184:61184`.
+  /// The user and group the job runs as, as `2013265920:2013265920`.
   package var user: String {
     get {_storage._user}
     set {_uniqueStorage()._user = newValue}
@@ -891,6 +893,14 @@ package nonisolated struct Worker_V1_ListJobsRequest: Sendable {
   /// Only jobs that carry all of these labels with these values.
   package var labels: Dictionary<String,String> = [:]
 
+  /// At most so many jobs in the answer. 0 or more than 500: 500. There may be fewer, as an answer is
+  /// also bounded to about 1 MiB.
+  package var pageSize: Int32 = 0
+
+  /// `next_page_token` of the answer to go on behind, with the same states and labels. Empty: from
+  /// the oldest job.
+  package var pageToken: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -902,6 +912,9 @@ package nonisolated struct Worker_V1_ListJobsResponse: Sendable {
   // methods supported on all messages.
 
   package var jobs: [Worker_V1_Job] = []
+
+  /// Where the next page begins; opaque. Empty: this was the last.
+  package var nextPageToken: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1950,7 +1963,7 @@ nonisolated extension Worker_V1_GetJobResponse: SwiftProtobuf.Message, SwiftProt
 
 nonisolated extension Worker_V1_ListJobsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ListJobsRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}states\0\u{1}labels\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}states\0\u{1}labels\0\u{3}page_size\0\u{3}page_token\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1960,6 +1973,8 @@ nonisolated extension Worker_V1_ListJobsRequest: SwiftProtobuf.Message, SwiftPro
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedEnumField(value: &self.states) }()
       case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.labels) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
       default: break
       }
     }
@@ -1972,12 +1987,20 @@ nonisolated extension Worker_V1_ListJobsRequest: SwiftProtobuf.Message, SwiftPro
     if !self.labels.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.labels, fieldNumber: 2)
     }
+    if self.pageSize != 0 {
+      try visitor.visitSingularInt32Field(value: self.pageSize, fieldNumber: 3)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Worker_V1_ListJobsRequest, rhs: Worker_V1_ListJobsRequest) -> Bool {
     if lhs.states != rhs.states {return false}
     if lhs.labels != rhs.labels {return false}
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1985,7 +2008,7 @@ nonisolated extension Worker_V1_ListJobsRequest: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Worker_V1_ListJobsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ListJobsResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}jobs\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}jobs\0\u{3}next_page_token\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1994,6 +2017,7 @@ nonisolated extension Worker_V1_ListJobsResponse: SwiftProtobuf.Message, SwiftPr
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.jobs) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
       default: break
       }
     }
@@ -2003,11 +2027,15 @@ nonisolated extension Worker_V1_ListJobsResponse: SwiftProtobuf.Message, SwiftPr
     if !self.jobs.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.jobs, fieldNumber: 1)
     }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Worker_V1_ListJobsResponse, rhs: Worker_V1_ListJobsResponse) -> Bool {
     if lhs.jobs != rhs.jobs {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
