@@ -83,7 +83,7 @@ package struct Gate: ServerInterceptor {
       }
     self.log.log(
       level: level, "call refused",
-      metadata: self.metadata(context).merging(["reason": "\(error.message)"]) { $1 })
+      metadata: self.metadata(context).merging(["reason": "\(LineLog.cut(error.message))"]) { $1 })
     return error
   }
 

@@ -21,7 +21,7 @@ package struct JobJournal: Sendable {
       "job started",
       metadata: [
         "job": "\(status.id)", "owner": "\(status.owner)", "name": "\(status.spec.name ?? "")",
-        "command": "\(command)",
+        "command": "\(LineLog.cut(command))",
       ])
     self.started.yield(status.id)
   }

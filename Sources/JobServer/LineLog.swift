@@ -30,6 +30,14 @@ package struct LineLog: LogHandler {
     self.write(line + "\n")
   }
 
+  /// The first 200 bytes, in whole characters, of what users can make as long as they like.
+  static func cut(_ text: String) -> String {
+    guard text.utf8.count > 200 else { return text }
+    var end = text.utf8.index(text.startIndex, offsetBy: 200)
+    while end.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: end) }
+    return text[..<end] + "…"
+  }
+
   /// What users choose cannot begin a line or look like another pair.
   static func quoted(_ text: String) -> String {
     let isPlain = text.unicodeScalars.allSatisfy {

@@ -3,6 +3,7 @@ import JobAPI
 import JobEngine
 import JobServer
 import Linux
+import Logging
 import SwiftProtobuf
 import TestSupport
 import Testing
@@ -81,5 +82,16 @@ import Testing
     let line = lines.withLock { $0.joined() }
     #expect(line.filter { $0 == "\n" }.count == 1)
     #expect(line.hasSuffix("key=\"a\\nb c=\\\"d\\\"\\u{1b}\"\n"))
+  }
+
+  @Test func longCommandsAreCutInTheLog() async throws {
+    let lines = Lock<[String]>([])
+    let log = Logger.lines { line in lines.withLock { $0.append(line) } }
+    try await withService(FakeEngine(), as: peer("alice", roles: ["user"]), log: log) { service in
+      let command = ["x" + String(repeating: "é", count: 1000)]
+      _ = try await service.startJob(.with { $0.spec.command = command })
+    }
+    let line = lines.withLock { $0.joined() }
+    #expect(line.contains("command=x\(String(repeating: "é", count: 99))… job="), "\(line)")
   }
 }
