@@ -52,8 +52,10 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     let grace = try request.hasGrace ? Duration(request.grace, field: "grace") : .seconds(10)
     let job = try self.find(request.job, for: .stopJob, caller)
     self.journal.stopping(job, signal: signal, grace: grace, by: caller)
-    let status = try await self.engine.stop(
-      job.id, signal: signal.number, grace: grace, by: caller.name)
+    // Once told, the job ends without us: a client that is sent away comes back to see it.
+    let status = try await self.longCalls.run {
+      try await self.engine.stop(job.id, signal: signal.number, grace: grace, by: caller.name)
+    }
     return .with { $0.job = Worker_V1_Job(status) }
   }
 

@@ -1,7 +1,7 @@
 import GRPCCore
 import Linux
 
-/// The calls that last as long as a job does: followers and waiters. They end when the server does,
+/// The calls that last as long as a job does: followers, waiters, stops. They end when the server does,
 /// with UNAVAILABLE, so that clients come back to the next one.
 package final class LongCalls: Sendable {
   private struct State {

@@ -35,7 +35,10 @@ final class FakeEngine: JobWorker {
     _ id: JobID, signal: Int32, grace: Duration, by identity: String
   ) async throws(WorkerError) -> JobStatus {
     try self.record("stop \(id) \(signal) \(grace) \(identity)")
-    return try self.known(id)
+    let status = try self.known(id)
+    guard status.state == .stopping else { return status }
+    await Forever.wait()  // one that was told before and does not go
+    throw WorkerError(.unavailable, "closing")
   }
 
   func signal(_ id: JobID, _ signal: Int32) async throws(WorkerError) {

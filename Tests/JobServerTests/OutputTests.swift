@@ -75,6 +75,17 @@ import Testing
     }
   }
 
+  @Test func stopsEndWithTheServer() async throws {
+    let longCalls = LongCalls()
+    let engine = FakeEngine([job(Self.jobID, state: .stopping)])
+    try await withService(engine, as: peer("alice", roles: ["user"]), longCalls: longCalls) {
+      service in
+      async let stop = failure { _ = try await service.stopJob(.with { $0.job = Self.jobID }) }
+      longCalls.end()
+      #expect(await stop?.code == .unavailable)
+    }
+  }
+
   @Test func followersAndWaitersEndWithTheServer() async throws {
     let longCalls = LongCalls()
     let engine = FakeEngine([job(Self.jobID)], events: Array(try Self.events().dropLast()))
