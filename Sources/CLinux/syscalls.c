@@ -85,6 +85,12 @@ const char *clinux_error_text(int error) { return strerrordesc_np(error); }
 
 const char *clinux_error_name(int error) { return strerrorname_np(error); }
 
+int clinux_signal_is_ignored(int signal) {
+  struct sigaction action;
+  if (sigaction(signal, NULL, &action) != 0) return -1;
+  return action.sa_handler == SIG_IGN;
+}
+
 const char *clinux_signal_name(int signal) { return sigabbrev_np(signal); }
 
 int clinux_name_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }

@@ -30,6 +30,9 @@ package struct Signal: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { self.name }
 
+  /// Whether this process ignores it, see sigaction(2).
+  package var isIgnored: Bool { clinux_signal_is_ignored(self.number) == 1 }
+
   private static func name(_ number: CInt) -> String? {
     clinux_signal_name(number).map { String(cString: $0) }
   }

@@ -53,6 +53,12 @@ import Testing
     #expect(failure == Failure("m", code: code))
   }
 
+  @Test func signalsThatAreIgnoredStayIgnored() {
+    let before = signal(SIGUSR2, SIG_IGN)
+    defer { signal(SIGUSR2, before) }
+    #expect(SignalStream.heeded(of: [SIGUSR1, SIGUSR2]) == [SIGUSR1])
+  }
+
   @Test func interruptsGoToTheJobThenStopIt() {
     var interrupts = Interrupts()
     interrupts.started("j")

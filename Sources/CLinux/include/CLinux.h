@@ -53,6 +53,8 @@ ssize_t clinux_random(void *buffer, size_t count);
 const char *clinux_error_text(int error);
 const char *clinux_error_name(int error);
 const char *clinux_signal_name(int signal);
+/// 1 when the process ignores the signal, 0 when not. C because Swift cannot compare SIG_IGN.
+int clinux_signal_is_ignored(int signal);
 int clinux_name_thread(const char *name);
 
 /// pidfds: C because glibc 2.36 has no headers for them that Swift imports.

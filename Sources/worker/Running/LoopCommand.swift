@@ -35,7 +35,7 @@ extension ClientCommand {
   func execute() throws -> Never {
     let connection = try self.connection.resolve()
     // Before the first thread, as threads inherit what is blocked.
-    let signals = try SignalStream(Self.signals)
+    let signals = try SignalStream(SignalStream.heeded(of: Self.signals))
     EventLoop.runOnCurrentThread { loop in
       do {
         let teller = RetryTeller()

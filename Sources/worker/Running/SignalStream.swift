@@ -12,6 +12,12 @@ final class SignalStream: Sendable {
     self.isEmpty = signals.isEmpty
   }
 
+  /// Without those that whoever started this process wants ignored: SIGHUP below nohup(1), SIGINT in
+  /// a shell's background.
+  static func heeded(of signals: [Int32]) -> [Int32] {
+    signals.filter { Signal(number: $0)?.isIgnored != true }
+  }
+
   /// The stream; it never ends, and there is one only.
   func start() -> AsyncStream<Int32> {
     let (stream, continuation) = AsyncStream<Int32>.makeStream()
