@@ -16,6 +16,13 @@ import Testing
     }
   }
 
+  @Test func rolesThatNoServerKnowsAreWarnedOf() {
+    #expect(PKIIssueCommand.warning(of: ["admin", "user", "viewer"]) == nil)
+    #expect(
+      PKIIssueCommand.warning(of: ["user", "nosuch"])
+        == "warning: this version's server knows the roles admin, user, viewer, not nosuch")
+  }
+
   @Test func everyJobOptionReachesTheSpec() throws {
     let line = [
       "run", "--name", "n", "--label", "k=v", "--label", "e=", "--env", "A=b=c", "--workdir", "/w",

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobServer
 import PKI
 
 /// `worker pki issue`
@@ -33,7 +34,17 @@ struct PKIIssueCommand: ParsableCommand {
     }
   }
 
+  /// Certificates outlive versions, so that a role of another one is no mistake for sure.
+  static func warning(of roles: [String]) -> String? {
+    let unknown = roles.filter { Role(rawValue: $0) == nil }
+    guard !unknown.isEmpty else { return nil }
+    let known = Role.allCases.map(\.rawValue).joined(separator: ", ")
+    return "warning: this version's server knows the roles \(known), not "
+      + unknown.joined(separator: ", ")
+  }
+
   func run() throws {
+    if let warning = Self.warning(of: self.role) { Message.print(warning) }
     let authority = try CertificateAuthority(folder: self.folder.path)
     let issued =
       if self.server {
