@@ -13,7 +13,8 @@ struct RunCommand: ClientCommand {
       Its stdout and stderr come out here, byte for byte. Ctrl-C once is passed on to the job, twice \
       stops it; losing this client never ends the job.
 
-      EXAMPLE: worker run --memory 256M --cpu 1.5 --timeout 10m -- make -j4
+      EXAMPLE:
+        worker run --memory 256M --timeout 10m -- sh -c 'echo hello; sleep 2; echo done'
       """)
   static let signals: [Int32] = [SIGINT, SIGTERM, SIGHUP]
 

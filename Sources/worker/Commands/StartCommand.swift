@@ -10,7 +10,7 @@ struct StartCommand: ClientCommand {
     discussion: """
       Answers once the program has been executed. The job goes on without this client.
 
-      EXAMPLE: id=$(worker start --name build --label branch=main -- make)
+      EXAMPLE: id=$(worker start --name build --label branch=main -- /bin/sleep 60)
       """)
 
   @OptionGroup(title: "Job Options") var job: JobOptions
