@@ -12,7 +12,7 @@ struct WorkerCommand: ParsableCommand {
       EXAMPLE:
         worker pki init certs
         sudo worker serve --certs certs &
-        worker run --memory 256M --cpu 1.5 -- sh -c 'echo hello; sleep 2; echo done'
+        worker run --memory 256M -- sh -c 'echo hello; sleep 2; echo done'
 
       EXIT CODES:
         the job's own (run, wait); 128+n when signal n ended it

@@ -14,7 +14,7 @@ struct RunCommand: ClientCommand {
       stops it; losing this client never ends the job.
 
       EXAMPLE:
-        worker run --memory 256M --timeout 10m -- sh -c 'echo hello; sleep 2; echo done'
+        worker run --timeout 10m -- sh -c 'echo hello; sleep 2; echo done'
       """)
   static let signals: [Int32] = [SIGINT, SIGTERM, SIGHUP]
 
