@@ -34,6 +34,22 @@ final class TLSContext: @unchecked Sendable {
     return SSL_new(self.context)
   }
 
+  /// Verifies once more a certificate that another context has accepted, usage and all.
+  func accepts(_ certificate: OpaquePointer, chain: OpaquePointer?) -> Bool {
+    OpenSSL.clearErrors()
+    defer { OpenSSL.clearErrors() }
+    let store = X509_STORE_CTX_new()
+    defer { X509_STORE_CTX_free(store) }
+    let trusted = SSL_CTX_get_cert_store(self.context)
+    guard X509_STORE_CTX_init(store, trusted, certificate, chain) == 1,
+      X509_STORE_CTX_set_default(store, self.role == .server ? "ssl_client" : "ssl_server") == 1
+    else { return false }
+    X509_STORE_CTX_set_depth(store, SSL_CTX_get_verify_depth(self.context))
+    let parameters = X509_STORE_CTX_get0_param(store)
+    X509_VERIFY_PARAM_set_auth_level(parameters, SSL_CTX_get_security_level(self.context))
+    return X509_verify_cert(store) == 1
+  }
+
   private func setProtocol() throws(TLSConfigurationError) {
     try self.set("TLS 1.3", copenssl_only_tls13(self.context))
     SSL_CTX_set_security_level(self.context, 2)
@@ -68,6 +84,7 @@ final class TLSContext: @unchecked Sendable {
       throw TLSConfigurationError(
         subject: list, reason: "holds no usable revocation list: \(OpenSSL.takeErrorText())")
     }
+    // Of the client's own certificate: a list of one authority says nothing of intermediates.
     X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK))
   }
 

@@ -56,6 +56,12 @@ final class TLSStream {
     return PeerIdentity(certificate: certificate)
   }
 
+  /// Whether the peer's certificate would be accepted in a handshake with `context`.
+  func isPeerAccepted(by context: TLSContext) -> Bool {
+    guard let certificate = SSL_get0_peer_certificate(self.ssl) else { return false }
+    return context.accepts(certificate, chain: SSL_get_peer_cert_chain(self.ssl))
+  }
+
   // MARK: Data
 
   /// What `handshake` or `receive` was given and has not used.
