@@ -75,6 +75,7 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
     self.timer = nil
     self.phase = .gone
     self.outbound.fail(error)
+    self.outbound.discard()
     self.inbound.fail(error, dropping: dropping)
     self.connection?.callEnded(self, stream: self.id)
     self.connection = nil

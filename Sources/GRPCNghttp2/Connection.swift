@@ -42,7 +42,7 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
   private var timers: [TimerPurpose: TimerQueue.Token] = [:]
   var keepalive: Keepalive
 
-  enum TimerPurpose: Hashable { case handshake, keepalive, idle, linger, shutdown }
+  enum TimerPurpose: Hashable { case handshake, keepalive, idle, linger, shutdown, expiry }
 
   init(loop: EventLoop, limits: TransportLimits, peer: IPEndpoint, phase: Phase) {
     self.loop = loop
@@ -64,6 +64,8 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
   /// Nothing is sent or received any more. Called once.
   func ended(_ reason: CloseReason) {}
   func connected() {}
+  /// The socket is closed. Called once, after `ended`.
+  func socketClosed() {}
 
   // MARK: Registration and timers
 
@@ -150,6 +152,7 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
     self.dropSocket()
     self.unsent = []
     if !wasLingering { self.finish(reason) }
+    self.socketClosed()
   }
 
   /// The end of our side; what was sent is still delivered, and the peer's end awaited a while.
@@ -219,10 +222,22 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
   func consumed(stream: Int32, _ count: Int) {
     self.unread -= count
     self.session?.consume(stream: stream, count)
-    if self.owed > 0, self.unread <= self.limits.unreadPerConnection {
-      self.session?.consumeConnection(self.owed)
-      self.owed = 0
-    }
+    self.giveOwed()
+    self.flushSoon()
+  }
+
+  /// `change` more messages wait for their readers: many small ones cost more than their bytes.
+  func messagesWaiting(_ change: Int) {
+    self.unread += change * Self.messageCost
+    if change < 0 { self.giveOwed() }
+  }
+
+  private static let messageCost = 64
+
+  private func giveOwed() {
+    guard self.owed > 0, self.unread <= self.limits.unreadPerConnection else { return }
+    self.session?.consumeConnection(self.owed)
+    self.owed = 0
     self.flushSoon()
   }
 }

@@ -16,6 +16,10 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   /// Nil when the stream is gone.
   private weak var connection: ServerConnection?
   private var deframer: MessageDeframer
+  /// Bytes of an incomplete message, as the connection counts them.
+  private var held = 0
+  /// Nobody looks at the request any more.
+  private var isDeaf = false
   private var phase = Phase.waiting
   private var trailers = HeaderList()
   private var deadline: Int64?
@@ -29,10 +33,10 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     self.id = id
     self.connection = connection
     self.maximumMessage = connection.limits.messageSize
-    self.outbound = OutboundQueue(loop: connection.loop)
-    self.inbound = InboundQueue(loop: connection.loop) { [weak connection] count in
-      connection?.consumed(stream: id, count)
-    }
+    self.outbound = OutboundQueue(loop: connection.loop, total: connection.queued)
+    self.inbound = InboundQueue(
+      loop: connection.loop, waiting: { [weak connection] in connection?.messagesWaiting($0) },
+      credit: { [weak connection] in connection?.consumed(stream: id, $0) })
     self.deframer = MessageDeframer(maximumSize: connection.limits.messageSize)
   }
 
@@ -42,7 +46,12 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     self.task = task
     guard let timeout else { return }
     self.deadline = Clock.monotonic() + timeout
-    self.timer = self.loop.schedule(after: timeout) { self.deadlinePassed() }
+    self.setTimer(after: timeout)
+  }
+
+  private func setTimer(after time: Int64) {
+    self.loop.cancel(self.timer)
+    self.timer = self.loop.schedule(after: time) { self.deadlinePassed() }
   }
 
   /// From the handler's task, before the handler.
@@ -56,27 +65,37 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     self.inbound.fail(
       RPCError(code: .cancelled, message: "the call's handler has returned"), dropping: true)
     self.inbound.discard()
+    self.becomeDeaf()
     if self.phase == .waiting || self.phase == .headersSent { self.reset(.internalError) }
     self.task = nil
     self.cancellation = nil
   }
 
   private func deadlinePassed() {
-    guard self.phase == .waiting || self.phase == .headersSent else { return }
     let error = RPCError(code: .deadlineExceeded, message: "the call's deadline has passed")
+    guard self.phase == .waiting || self.phase == .headersSent else {
+      // A status that the client's window does not let out would keep the stream for ever.
+      if self.phase == .statusSent { self.reset(.cancel) }
+      return
+    }
     let status = Status(code: .deadlineExceeded, message: error.message)
     self.outbound.dropUnsent()
     if self.outbound.isMidMessage {
       self.reset(.cancel)  // the client, whose deadline it is, knows the rest
     } else {
       self.send(status, [:])
+      self.setTimer(after: Self.lastWordTime)
     }
     self.cancel(error)
   }
 
+  /// For a status to get out when the deadline has passed.
+  private static let lastWordTime: Int64 = 1_000_000_000
+
   /// Ends handler, reader and writers; each one that is forgotten would hang.
   func cancel(_ error: RPCError) {
     self.isCancelled = true
+    self.becomeDeaf()
     self.inbound.fail(error, dropping: true)
     self.outbound.fail(error)
     self.cancellation?.cancel()
@@ -88,6 +107,9 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     let wasDone = self.phase == .statusSent
     self.phase = .gone
     self.loop.cancel(self.timer)
+    self.timer = nil
+    self.becomeDeaf()
+    self.outbound.discard()
     if wasDone {
       self.outbound.fail(error)
       self.inbound.fail(error, dropping: false)
@@ -106,12 +128,37 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   // MARK: From the connection
 
   func received(_ bytes: UnsafeRawBufferPointer) {
+    if !self.isDeaf { self.deframe(bytes) }
+    self.inbound.account(bytes.count)
+  }
+
+  private func deframe(_ bytes: UnsafeRawBufferPointer) {
     do throws(RPCError) {
       try self.deframer.append(bytes) { self.inbound.push(.message($0)) }
+      guard self.hold(self.deframer.heldCount) else {
+        throw RPCError(
+          code: .resourceExhausted,
+          message: "the connection's calls have too many bytes of incomplete messages")
+      }
     } catch {
       self.refuse(error)
     }
-    self.inbound.account(bytes.count)
+  }
+
+  /// Their bytes are given back to the window as they come (else a message larger than it could
+  /// never complete), so that only this count bounds them. False: it grew beyond the limit.
+  private func hold(_ count: Int) -> Bool {
+    let growth = count - self.held
+    self.held = count
+    guard let connection = self.connection else { return true }
+    connection.incomplete += growth
+    return growth <= 0 || connection.incomplete <= connection.limits.incompletePerConnection
+  }
+
+  private func becomeDeaf() {
+    self.isDeaf = true
+    _ = self.hold(0)
+    self.deframer = MessageDeframer(maximumSize: self.maximumMessage)
   }
 
   func receivedEnd() {
@@ -121,6 +168,7 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
 
   private func refuse(_ error: RPCError) {
     self.inbound.discard()
+    self.becomeDeaf()
     if self.phase == .waiting || self.phase == .headersSent {
       self.outbound.dropUnsent()
       self.send(Status(code: Status.Code(error.code), message: error.message), error.metadata)
@@ -187,7 +235,6 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     let only = self.phase == .waiting
     let headers = HeaderCoding.trailers(status, metadata, only: only)
     self.phase = .statusSent
-    self.loop.cancel(self.timer)
     guard only else {
       self.trailers = headers
       self.outbound.finish(.trailers)

@@ -5,7 +5,16 @@ import Linux
 final class ServerConnection: Connection, @unchecked Sendable {
   typealias StreamHandler = ServerLoop.StreamHandler
 
-  private unowned let owner: ServerLoop
+  /// Keeps this connection until nothing of it is left.
+  private let owner: ServerLoop
+  private var context: TLSContext
+  /// What the calls' answers have queued.
+  let queued = QueuedBytes()
+  /// Bytes of incomplete messages of all calls.
+  var incomplete = 0
+  /// Whether it counts as one whose client has shown who it is.
+  private(set) var isAdmitted = false
+  private var isRefused = false
   private var calls: [Int32: ServerCall] = [:]
   /// Handlers that have not returned: those of calls that are gone too.
   private(set) var handlers = 0
@@ -16,11 +25,12 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   init(_ socket: StreamSocket, peer: IPEndpoint, owner: ServerLoop) throws {
     self.owner = owner
+    self.context = owner.context
     super.init(loop: owner.loop, limits: owner.limits, peer: peer, phase: .handshaking)
     try socket.setOptions(
       userTimeoutMilliseconds: UInt32(clamping: self.limits.tcpUserTimeout.nanoseconds / 1_000_000))
     self.localPeer = try socket.localEndpoint().grpcPeer
-    self.tls = try TLSStream(owner.context, records: self.loop.buffers.records)
+    self.tls = try TLSStream(self.context, records: self.loop.buffers.records)
     try self.register(socket, .readable)
     self.setTimer(.handshake, after: self.limits.handshakeTimeout.nanoseconds) { [weak self] in
       self?.handshakeTimedOut()
@@ -44,6 +54,11 @@ final class ServerConnection: Connection, @unchecked Sendable {
     guard let identity = self.tls?.peerIdentity() else {
       return self.failed(TLSFailure("the client sent no certificate"))
     }
+    self.isAdmitted = self.owner.admit(self)
+    guard self.isAdmitted else {
+      self.isRefused = true
+      return self.closeGently(CloseReason("the limit of open connections is reached"))
+    }
     self.identity = identity
     do throws(SessionError) {
       try self.startSession(events: self)
@@ -52,11 +67,42 @@ final class ServerConnection: Connection, @unchecked Sendable {
     }
     self.owner.report(.connectionOpened(peer: self.peer, identity: identity))
     self.restartIdleTimer()
-    if self.isShuttingDown { self.beginShutdown() }
+    self.setExpiry(identity)
+    self.verifyAgain()
   }
 
+  private func setExpiry(_ identity: PeerIdentity) {
+    let (seconds, now) = (identity.notAfter, Clock.wall() / 1_000_000_000)
+    let left = min(max(0, seconds - now), Self.longestTimer) * 1_000_000_000
+    self.setTimer(.expiry, after: left) { [weak self] in self?.expired() }
+  }
+
+  private static let longestTimer: Int64 = 100 * 366 * 86_400
+
+  /// No new call; those that run may end in the same time as at a shutdown.
+  private func expired() {
+    self.beginShutdown()
+    self.setTimer(.expiry, after: self.limits.shutdownGrace.nanoseconds) { [weak self] in
+      self?.abort("the client's certificate has expired")
+    }
+  }
+
+  /// With the context that is used now: the client's certificate may have been revoked.
+  func verifyAgain() {
+    guard self.phase == .open, let tls = self.tls, self.context !== self.owner.context else {
+      return
+    }
+    self.context = self.owner.context
+    if tls.isPeerAccepted(by: self.context) { return }
+    self.abort("the client's certificate is not accepted any more")
+  }
+
+  override func socketClosed() { self.owner.socketClosed(self) }
+
   override func ended(_ reason: CloseReason) {
-    if self.identity == nil {
+    if self.isRefused {
+      self.owner.report(.connectionRefused(peer: self.peer, reason: reason.description))
+    } else if self.identity == nil {
       self.owner.report(.handshakeRefused(peer: self.peer, reason: reason.description))
     } else {
       self.owner.report(.connectionClosed(peer: self.peer, reason: reason.description))
@@ -74,8 +120,12 @@ final class ServerConnection: Connection, @unchecked Sendable {
   /// Announces it, and after a round trip (so that requests on their way are still taken) says
   /// which request was the last, RFC 9113 6.8.
   func beginShutdown() {
+    // Nothing was promised to a peer that has not shown who it is.
+    if self.phase == .handshaking {
+      return self.close(CloseReason("the server is shutting down"))
+    }
+    guard self.phase == .open, !self.isShuttingDown, let session = self.session else { return }
     self.isShuttingDown = true
-    guard self.phase == .open, let session = self.session else { return }
     session.announceShutdown()
     session.ping(Self.shutdownPing)
     self.flushSoon()

@@ -15,17 +15,22 @@ final class ServerLoop: @unchecked Sendable {
   let handler: StreamHandler
   let methods: [String: MethodDescriptor]
   private let shared: ServerState
+  /// This loop's share of those that may be in their handshake.
+  private let handshakes: Int
+  /// Without a name yet, the oldest first.
+  private var handshaking: [ServerConnection] = []
   private var connections: [ObjectIdentifier: ServerConnection] = [:]
 
   init(
     loop: EventLoop, limits: TransportLimits, methods: [String: MethodDescriptor],
-    shared: ServerState, handler: @escaping StreamHandler
+    shared: ServerState, loopCount: Int, handler: @escaping StreamHandler
   ) {
     self.loop = loop
     self.limits = limits
     self.methods = methods
     self.shared = shared
     self.handler = handler
+    self.handshakes = max(1, shared.capacity.handshakes / loopCount)
   }
 
   /// For new connections: what `reload` has set last.
@@ -36,21 +41,53 @@ final class ServerLoop: @unchecked Sendable {
   func adopt(_ socket: StreamSocket, peer: IPEndpoint) {
     self.loop.preconditionOnLoop()
     // Accepted just before the shutdown: dropping the socket refuses it.
-    if self.shared.isShuttingDown { return self.shared.connectionGone() }
+    if self.shared.isShuttingDown { return self.drop() }
+    self.makeRoom()
     do {
       let connection = try ServerConnection(socket, peer: peer, owner: self)
       self.connections[ObjectIdentifier(connection)] = connection
+      self.handshaking.append(connection)
     } catch {
       self.report(.handshakeRefused(peer: peer, reason: "\(error)"))
-      self.shared.connectionGone()
+      self.drop()
     }
   }
 
+  private func drop() {
+    self.shared.socketClosed()
+    self.shared.connectionGone(wasOpen: false)
+  }
+
+  /// Strangers must not keep others out by being many and slow.
+  private func makeRoom() {
+    guard self.handshaking.count >= self.handshakes, let oldest = self.handshaking.first else {
+      return
+    }
+    oldest.close(CloseReason("too many connections were in their handshake"))
+  }
+
+  /// The handshake of `connection` is done, and its client may stay.
+  func admit(_ connection: ServerConnection) -> Bool {
+    self.handshaking.removeAll { $0 === connection }
+    return self.shared.admitOpen()
+  }
+
+  func socketClosed(_ connection: ServerConnection) { self.shared.socketClosed() }
+
   /// Something about `connection` ended; it is forgotten when nothing of it is left.
   func connectionChanged(_ connection: ServerConnection) {
-    guard connection.isGone else { return }
+    if connection.phase != .handshaking { self.handshaking.removeAll { $0 === connection } }
+    if connection.isGone { self.forget(connection) }
+  }
+
+  private func forget(_ connection: ServerConnection) {
     guard self.connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-    self.shared.connectionGone()
+    self.shared.connectionGone(wasOpen: connection.isAdmitted)
+  }
+
+  /// The context was replaced.
+  func verifyAgain() {
+    for connection in self.connections.values { connection.verifyAgain() }
   }
 
   func beginShutdown() {
@@ -62,5 +99,19 @@ final class ServerLoop: @unchecked Sendable {
 
   func abort(_ reason: String) {
     for connection in self.connections.values { connection.abort(reason) }
+    guard !self.connections.isEmpty else { return }
+    _ = self.loop.schedule(after: Self.unwindTime) { [weak self] in self?.giveUp() }
+  }
+
+  /// For handlers to return after they were cancelled.
+  private static let unwindTime: Int64 = 5_000_000_000
+
+  /// A handler that is deaf to cancellation must not keep the server from ending.
+  private func giveUp() {
+    for connection in self.connections.values {
+      let reason = "\(connection.handlers) calls did not end when they were cancelled"
+      self.report(.connectionClosed(peer: connection.peer, reason: reason))
+      self.forget(connection)
+    }
   }
 }

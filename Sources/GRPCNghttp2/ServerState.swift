@@ -1,10 +1,32 @@
 import Linux
 
+/// How many connections a server takes.
+struct ServerCapacity: Hashable {
+  /// Of clients that have shown who they are.
+  let open: Int
+  let handshakes: Int
+
+  /// The rest of the descriptors is for the jobs and files of the same process, which strangers must
+  /// not be able to stop.
+  init(_ limits: TransportLimits, descriptors: Int) {
+    let sockets = max(4, descriptors / 4 * 3)
+    self.handshakes = max(1, min(limits.handshakes, sockets / 4))
+    self.open = max(1, min(limits.connections, sockets - self.handshakes))
+  }
+
+  /// With those that are being closed.
+  var sockets: Int { self.open + self.handshakes }
+}
+
 /// What the loops of one server share, behind a lock.
 final class ServerState: Sendable {
   fileprivate struct State {
     var context: TLSContext
+    /// Connections of which something is left: the socket's sending side, or a handler.
     var connections = 0
+    /// Those of them whose client has shown who it is.
+    var open = 0
+    var sockets = 0
     var acceptors = 0
     var isShuttingDown = false
     /// Resumed when the server shuts down and the last connection and acceptor have gone.
@@ -12,13 +34,14 @@ final class ServerState: Sendable {
   }
 
   let onEvent: @Sendable (TransportEvent) -> Void
-  private let limit: Int
+  let capacity: ServerCapacity
   private let state: Lock<State>
 
   init(
-    context: TLSContext, limit: Int, onEvent: @escaping @Sendable (TransportEvent) -> Void
+    context: TLSContext, capacity: ServerCapacity,
+    onEvent: @escaping @Sendable (TransportEvent) -> Void
   ) {
-    self.limit = limit
+    self.capacity = capacity
     self.onEvent = onEvent
     self.state = Lock(State(context: context))
   }
@@ -31,15 +54,28 @@ final class ServerState: Sendable {
   /// Whether one more connection may be taken; if so it counts.
   func admit() -> Bool {
     self.state.withLock { state in
-      guard state.connections < self.limit, !state.isShuttingDown else { return false }
+      guard state.sockets < self.capacity.sockets, !state.isShuttingDown else { return false }
+      state.sockets += 1
       state.connections += 1
       return true
     }
   }
 
-  func connectionGone() {
+  /// Whether a client that has shown who it is may stay; if so it counts.
+  func admitOpen() -> Bool {
+    self.state.withLock { state in
+      guard state.open < self.capacity.open else { return false }
+      state.open += 1
+      return true
+    }
+  }
+
+  func socketClosed() { self.state.withLock { $0.sockets -= 1 } }
+
+  func connectionGone(wasOpen: Bool) {
     let waiter = self.state.withLock { state in
       state.connections -= 1
+      if wasOpen { state.open -= 1 }
       return state.takeWaiterIfDone()
     }
     waiter?.resume()

@@ -34,13 +34,18 @@ package final class Nghttp2ServerTransport: ServerTransport {
     self.listeningAddress = SocketAddress(endpoint: listeners[0].endpoint)
     self.limits = limits
     self.group = loops
-    self.shared = ServerState(context: context, limit: limits.connections, onEvent: onEvent)
+    let descriptors = Int(clamping: CurrentProcess.resourceLimit(7).soft)  // RLIMIT_NOFILE
+    self.shared = ServerState(
+      context: context, capacity: ServerCapacity(limits, descriptors: descriptors),
+      onEvent: onEvent)
     self.state = Lock(State(listeners: listeners))
   }
 
-  /// Connections made from now on use these files; those that are open go on as they are.
+  /// Connections made from now on use these files. Those that are open go on, except where the
+  /// client's certificate is not accepted any more, as it was revoked.
   package func reload(tls: TLSConfiguration) throws(TLSConfigurationError) {
     self.shared.replace(try TLSContext(tls, role: .server))
+    self.eachLoop { $0.verifyAgain() }
   }
 
   package func configure(context: GRPCServerContext) {
@@ -77,7 +82,7 @@ package final class Nghttp2ServerTransport: ServerTransport {
       state.loops = self.group.loops.map { loop in
         ServerLoop(
           loop: loop, limits: self.limits, methods: state.methods, shared: self.shared,
-          handler: handler)
+          loopCount: self.group.loops.count, handler: handler)
       }
       state.acceptors = state.listeners.map { listener in
         let loop = self.group.next()

@@ -1,7 +1,10 @@
 /// What a peer may cost. Every limit has a default that suits a server with thousands of clients.
 package struct TransportLimits: Hashable, Sendable {
-  /// Open connections a server takes; further ones are closed at once.
+  /// Open connections a server takes, of clients that have shown who they are; further ones are closed
+  /// at once. It takes fewer where RLIMIT_NOFILE is low: see `ServerState.Capacity`.
   package var connections = 4096
+  /// Connections whose peers have not shown who they are; the oldest makes room for a new one.
+  package var handshakes = 256
   /// Open streams (calls) a connection, as SETTINGS_MAX_CONCURRENT_STREAMS.
   package var streamsPerConnection = 1000
   /// Bytes of one message, in and out: more is RESOURCE_EXHAUSTED.
@@ -27,6 +30,9 @@ package struct TransportLimits: Hashable, Sendable {
   package var connectionWindow = 2 << 20
   /// Unread bytes of a connection up to which a slow reader holds up nobody but itself.
   package var unreadPerConnection = 64 << 20
+  /// Bytes of messages that are not complete, of all calls of a connection: a call that needs more is
+  /// RESOURCE_EXHAUSTED.
+  package var incompletePerConnection = 64 << 20
   /// How long calls may go on after a shutdown began, before they are cut.
   package var shutdownGrace = Duration.seconds(10)
 

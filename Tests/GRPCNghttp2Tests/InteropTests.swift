@@ -89,7 +89,7 @@ struct InteropTests {
         for try await _ in response.messages {}
       }
     }
-    #expect(late?.code == .deadlineExceeded)
+    #expect(late?.code == .deadlineExceeded, "\(String(describing: late))")
     let mallory = try client("mallory")
     let refused = await #expect(throws: RPCError.self) { try await mallory.get("Get", []).message }
     #expect(refused?.code == .unavailable)

@@ -21,6 +21,8 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
   private let loop: EventLoop
   /// Gives bytes back to the window.
   private let credit: (Int) -> Void
+  /// Told how many more (or fewer) parts wait.
+  private let waiting: (Int) -> Void
   private var entries: [Entry] = []
   private var first = 0
   private var end: Result<Void, RPCError>?
@@ -28,8 +30,11 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
   private var ticket: UInt64 = 0
   private var isDiscarding = false
 
-  init(loop: EventLoop, credit: @escaping (Int) -> Void) {
+  init(
+    loop: EventLoop, waiting: @escaping (Int) -> Void = { _ in }, credit: @escaping (Int) -> Void
+  ) {
     self.loop = loop
+    self.waiting = waiting
     self.credit = credit
   }
 
@@ -43,6 +48,7 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
       waiter.continuation.resume(returning: part)
     } else {
       self.entries.append(Entry(part: part))
+      self.waiting(1)
     }
   }
 
@@ -85,9 +91,12 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
 
   private func drop() {
     var bytes = 0
-    for entry in self.entries[self.first...] { bytes += entry.bytes }
+    let left = self.entries[self.first...]
+    for entry in left { bytes += entry.bytes }
+    let count = left.count
     self.entries = []
     self.first = 0
+    if count > 0 { self.waiting(-count) }
     if bytes > 0 { self.credit(bytes) }
   }
 
@@ -130,6 +139,7 @@ final class InboundQueue<Part: Sendable>: @unchecked Sendable {
       self.entries.removeFirst(self.first)
       self.first = 0
     }
+    self.waiting(-1)
     if entry.bytes > 0 { self.credit(entry.bytes) }
     return entry.part
   }

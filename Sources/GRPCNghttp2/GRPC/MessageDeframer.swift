@@ -20,6 +20,9 @@ struct MessageDeframer {
   /// Whether bytes of an incomplete message are held.
   var isMidMessage: Bool { !self.prefix.isEmpty }
 
+  /// How many bytes that is.
+  var heldCount: Int { self.prefix.count + self.message.count }
+
   /// Takes all of `bytes` and hands on each message that is complete.
   mutating func append(
     _ bytes: UnsafeRawBufferPointer, _ body: ([UInt8]) -> Void

@@ -12,11 +12,19 @@ final class OutboundQueue {
     let continuation: CheckedContinuation<Void, any Error>
   }
 
+  /// Of all calls of a connection; beyond it each gets the smaller mark, so that a peer that reads
+  /// none of very many calls does not hold the mark times their number.
+  static let connectionMark = 16 << 20
+  private static let smallMark = 32 << 10
+
   /// Small requests, which most are, can be sent again whole.
   private static let replayLimit = 256 << 10
 
   private let loop: EventLoop
+  private let total: QueuedBytes
   private var framer = MessageFramer()
+  /// How many of the bytes in `total` are ours.
+  private var counted = 0
   /// Bytes that a DATA frame was promised and that are not taken yet.
   private var promised = 0
   private var waiters: [Waiter] = []
@@ -28,26 +36,33 @@ final class OutboundQueue {
   private var written: [[UInt8]]?
   private var writtenSize = 0
 
-  /// `canRestart`: keeps what is small to send it again.
-  init(loop: EventLoop, canRestart: Bool = false) {
+  /// `total`: of the connection. `canRestart`: keeps what is small to send it again.
+  init(loop: EventLoop, total: QueuedBytes = QueuedBytes(), canRestart: Bool = false) {
     self.loop = loop
+    self.total = total
     self.written = canRestart ? [] : nil
   }
 
   var isEmpty: Bool { self.framer.count == 0 }
-  var isFull: Bool { self.framer.count > Self.highWaterMark }
+  var isFull: Bool { self.framer.count > self.mark }
+  private var mark: Int {
+    self.total.count > Self.connectionMark ? Self.smallMark : Self.highWaterMark
+  }
   /// Whether a part of a message went out and the rest has not.
   var isMidMessage: Bool { self.framer.isMidMessage || self.promised > 0 }
 
   func append(_ message: [UInt8]) {
     self.framer.append(message)
+    self.count()
     guard self.written != nil else { return }
     self.writtenSize += message.count
-    if self.writtenSize > Self.replayLimit {
-      self.written = nil
-    } else {
-      self.written?.append(message)
-    }
+    self.written?.append(message)
+    if self.writtenSize > Self.replayLimit { self.written = nil }
+  }
+
+  private func count() {
+    self.total.count += self.framer.count - self.counted
+    self.counted = self.framer.count
   }
 
   /// Begins from the first byte again, for another stream; whether that is possible.
@@ -58,6 +73,7 @@ final class OutboundQueue {
     self.hasSent = false
     self.framer = MessageFramer()
     for message in written { self.framer.append(message) }
+    self.count()
     return true
   }
 
@@ -69,7 +85,16 @@ final class OutboundQueue {
 
   /// Forgets the messages of which nothing was sent.
   func dropUnsent() {
-    if self.promised == 0 { self.framer.dropWhole() }
+    guard self.promised == 0 else { return }
+    self.framer.dropWhole()
+    self.count()
+  }
+
+  /// The stream is gone, and with it all that is queued.
+  func discard() {
+    self.framer = MessageFramer()
+    self.written = nil
+    self.count()
   }
 
   /// Every write from now on throws `error`.
@@ -93,8 +118,9 @@ final class OutboundQueue {
   func take(_ count: Int, into buffer: OutputBuffer) {
     self.hasSent = true
     self.framer.take(count, into: buffer)
+    self.count()
     self.promised = 0
-    guard !self.waiters.isEmpty, self.framer.count <= Self.highWaterMark / 2 else { return }
+    guard !self.waiters.isEmpty, self.framer.count <= self.mark / 2 else { return }
     for waiter in self.waiters { waiter.continuation.resume() }
     self.waiters = []
   }
@@ -121,6 +147,11 @@ final class OutboundQueue {
     self.waiters.remove(at: index).continuation.resume(
       throwing: RPCError(code: .cancelled, message: "the call was cancelled"))
   }
+}
+
+/// How much the calls of one connection have queued. Confined to its loop.
+final class QueuedBytes {
+  var count = 0
 }
 
 /// Has an `OutboundQueue` and may be named from any thread.
