@@ -5,8 +5,8 @@ package import Linux
 ///
 /// One connection, made when a call needs it, and made anew after it was lost or the server sent
 /// GOAWAY. A call that cannot be made fails at once with UNAVAILABLE and the reason; retrying is
-/// for the caller. Calls are fastest from a task on the transport's loop; from elsewhere each
-/// step goes to the loop and back.
+/// for the caller. A name was looked up once, when its `SocketAddress` was made. Calls are fastest
+/// from a task on the transport's loop; from elsewhere each step goes to the loop and back.
 package final class Nghttp2ClientTransport: ClientTransport {
   package typealias Bytes = [UInt8]
 

@@ -157,8 +157,8 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
 
   private func becomeDeaf() {
     self.isDeaf = true
+    self.deframer.drop()
     _ = self.hold(0)
-    self.deframer = MessageDeframer(maximumSize: self.maximumMessage)
   }
 
   func receivedEnd() {

@@ -76,7 +76,7 @@ final class ServerLoop: @unchecked Sendable {
 
   /// Something about `connection` ended; it is forgotten when nothing of it is left.
   func connectionChanged(_ connection: ServerConnection) {
-    if connection.phase != .handshaking { self.handshaking.removeAll { $0 === connection } }
+    if !connection.isAdmitted { self.handshaking.removeAll { $0 === connection } }
     if connection.isGone { self.forget(connection) }
   }
 

@@ -23,6 +23,13 @@ struct MessageDeframer {
   /// How many bytes that is.
   var heldCount: Int { self.prefix.count + self.message.count }
 
+  /// Forgets the incomplete message.
+  mutating func drop() {
+    self.prefix.removeAll(keepingCapacity: true)
+    self.message = []
+    self.missing = 0
+  }
+
   /// Takes all of `bytes` and hands on each message that is complete.
   mutating func append(
     _ bytes: UnsafeRawBufferPointer, _ body: ([UInt8]) -> Void
