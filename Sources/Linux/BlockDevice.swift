@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A disk by its device number, as the kernel's IO controllers want it.
@@ -44,6 +45,14 @@ package enum BlockDeviceError: Error, Hashable {
     case .system(let error): error.description
     case .unresolved(let reason): reason
     }
+  }
+}
+
+/// What kind of file system a path is on.
+package enum FileSystem {
+  /// True for tmpfs and ramfs, see statfs(2): what is there is never read from a disk.
+  package static func isInMemory(_ path: String) -> Bool {
+    [0x0102_1994, 0x8584_58f6].contains(clinux_file_system_type(path))
   }
 }
 

@@ -64,6 +64,11 @@ import Testing
     }
   }
 
+  @Test func whatLiesInMemoryIsToldFromWhatLiesOnADisk() {
+    #expect(FileSystem.isInMemory("/dev/shm"))
+    #expect(!FileSystem.isInMemory("/proc") && !FileSystem.isInMemory("/no/such"))
+  }
+
   @Test func aFileIsReplacedWhole() throws {
     try withFolder { folder, _ in
       try File.replace("name", in: folder, with: Array("one".utf8))

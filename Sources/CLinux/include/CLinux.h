@@ -47,6 +47,9 @@ int clinux_signalfd_next(int fd);
 /// pages go back to the kernel and come again, a third of the server's time (measured).
 void clinux_tune_malloc(void);
 
+/// The magic number of the file system at `path`, see statfs(2); -1 and errno on failure.
+int64_t clinux_file_system_type(const char *path);
+
 /// Behind _GNU_SOURCE, which Swift's Glibc module is built without.
 int clinux_pipe(int ends[2]);
 ssize_t clinux_random(void *buffer, size_t count);

@@ -182,8 +182,9 @@ struct Launcher: Sendable {
   /// The disks that IO limits are set on: those behind what every job sees.
   private func disks(_ spec: JobSpec) throws(WorkerError) -> [BlockDevice] {
     guard spec.limits.limitsIO else { return [] }
-    // What everybody may read, as /usr, counts as well: a limit is for each disk.
-    let paths = [self.state.jobsPath, "/"]
+    // What everybody may read, as /usr, counts as well: a limit is for each disk. A root in memory, as
+    // in small guests, has none.
+    let paths = [self.state.jobsPath] + (FileSystem.isInMemory("/") ? [] : ["/"])
     var disks: [BlockDevice] = []
     for path in paths {
       do throws(BlockDeviceError) {
