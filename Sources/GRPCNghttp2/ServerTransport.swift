@@ -66,6 +66,8 @@ package final class Nghttp2ServerTransport: ServerTransport {
       self.eachLoop { $0.abort("the server stopped") }
     }
     self.stop()
+    // The loops' handler holds the server, which holds this transport: a cycle unless it is cut here.
+    self.state.withLock { $0.loops = [] }
   }
 
   /// No new connection or call is taken; calls go on until they end or the grace is over.

@@ -83,7 +83,7 @@ package struct Server<Engine: JobWorker>: Sendable {
   /// Serves until told to drain, or until the orders end.
   package func run(orders: AsyncStream<ServerOrder>) async throws {
     try await withThrowingTaskGroup { group in
-      group.addTask { try await self.server.serve() }
+      group.addTask { try await self.serve() }
       group.addTask { await self.journal.follow(self.engine) }
       group.addTask {
         for await order in orders {
@@ -101,6 +101,14 @@ package struct Server<Engine: JobWorker>: Sendable {
       try await group.waitForAll()
     }
     self.log.notice("ended", metadata: ["address": "\(self.address)"])
+  }
+
+  private func serve() async throws {
+    do {
+      try await self.server.serve()
+    } catch let error as RuntimeError where error.code == .serverIsStopped {
+      // Told to drain before it could begin: an end like any other.
+    }
   }
 
   private func reload() {
