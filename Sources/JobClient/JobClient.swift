@@ -100,6 +100,17 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
     }
   }
 
+  /// Who the server takes us for, and what it allows us.
+  package func whoAmI() async throws -> Worker_V1_WhoAmIResponse {
+    try await self.retrying { try await self.service.whoAmI(Worker_V1_WhoAmIRequest()) }
+  }
+
+  package func checkAccess(
+    _ request: Worker_V1_CheckAccessRequest
+  ) async throws -> Worker_V1_CheckAccessResponse {
+    try await self.retrying { try await self.service.checkAccess(request) }
+  }
+
   /// Hands every byte of a job's output to `onChunk` exactly once, in order, however often the
   /// connection is lost in between; gives back the end.
   package func output(

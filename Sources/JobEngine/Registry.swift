@@ -16,6 +16,8 @@ struct Registry: Sendable {
   /// Of unfinished jobs.
   private var names: [Key: JobID] = [:]
   private var requests: [Key: JobID] = [:]
+  /// Unfinished jobs by their owner.
+  private var unfinished: [String: Set<JobID>] = [:]
   /// Of the range; an administrator may let several jobs share one.
   private var userIDs: [UInt32: Set<JobID>] = [:]
   private var nextUserID: UInt32
@@ -34,7 +36,7 @@ struct Registry: Sendable {
   /// Takes what a new job needs; `user` is nil when it gets a user id of its own.
   mutating func reserve(
     _ spec: JobSpec, id: JobID, owner: String, requestID: String?, time: Int64,
-    user: ResolvedUser?
+    user: ResolvedUser?, quota: OwnerQuota? = nil
   ) throws(WorkerError) -> Reservation {
     guard !self.isClosed else { throw .closing }
     let request = requestID.map { Key(owner: owner, text: $0) }
@@ -48,6 +50,7 @@ struct Registry: Sendable {
         "the name '\(name.text)' is taken by the unfinished job \(other): choose another, or stop it"
       )
     }
+    try quota?.check(spec, beside: self.unfinished(of: owner), owner: owner)
     let uid: UInt32
     if let user { uid = user.uid } else { uid = try self.freeUserID() }
     let record = JobRecord(
@@ -66,10 +69,15 @@ struct Registry: Sendable {
       self.requests[Key(owner: job.record.owner, text: request)] = job.id
     }
     guard !isOver else { return }
+    self.unfinished[job.record.owner, default: []].insert(job.id)
     if let name = job.record.spec.name {
       self.names[Key(owner: job.record.owner, text: name)] = job.id
     }
     for id in self.heldUserIDs(job) { self.userIDs[id, default: []].insert(job.id) }
+  }
+
+  private func unfinished(of owner: String) -> [JobSpec] {
+    (self.unfinished[owner] ?? []).compactMap { self.jobs[$0]?.record.spec }
   }
 
   /// Those of the range, whether it was given them or an administrator named them.
@@ -85,6 +93,10 @@ struct Registry: Sendable {
   /// Gives back what only living jobs hold; another may have taken it since, if it was given back
   /// before.
   mutating func release(_ job: Job) {
+    self.unfinished[job.record.owner]?.remove(job.id)
+    if self.unfinished[job.record.owner]?.isEmpty == true {
+      self.unfinished[job.record.owner] = nil
+    }
     if let name = job.record.spec.name {
       let key = Key(owner: job.record.owner, text: name)
       if self.names[key] == job.id { self.names[key] = nil }

@@ -6,9 +6,9 @@ extension Worker {
   /// Starts a job and answers once its program has been executed, or throws with the step that failed.
   ///
   /// With a `requestID` that the same owner used before, answers with the job of that time. Goes on
-  /// to its end even if the caller is cancelled.
+  /// to its end even if the caller is cancelled. `quota` bounds the owner's unfinished jobs together.
   public func start(
-    _ spec: JobSpec, owner: String, requestID: String? = nil
+    _ spec: JobSpec, owner: String, requestID: String? = nil, quota: OwnerQuota? = nil
   ) async throws(WorkerError) -> JobStatus {
     try spec.validate()
     try Self.validate(requestID: requestID)
@@ -16,7 +16,8 @@ extension Worker {
     let user = try await self.resolve(spec.user)
     let reservation = try self.registry.change { registry throws(WorkerError) in
       try registry.reserve(
-        spec, id: .random(), owner: owner, requestID: requestID, time: Clock.wall(), user: user)
+        spec, id: .random(), owner: owner, requestID: requestID, time: Clock.wall(), user: user,
+        quota: quota)
     }
     switch reservation {
     case .existing(let job):

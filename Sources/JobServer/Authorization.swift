@@ -1,98 +1,84 @@
 package import GRPCCore
-import JobAPI
 package import JobEngine
-
-/// The methods of the API. A new one does not compile until `changesSomething` knows it.
-package enum Method: String, CaseIterable, Hashable, Sendable {
-  case startJob = "StartJob"
-  case stopJob = "StopJob"
-  case signalJob = "SignalJob"
-  case getJob = "GetJob"
-  case listJobs = "ListJobs"
-  case streamOutput = "StreamOutput"
-  case waitJob = "WaitJob"
-  case removeJob = "RemoveJob"
-  case getServerInfo = "GetServerInfo"
-
-  /// Nil for a method of another service, or one that nobody has decided about.
-  package init?(_ descriptor: MethodDescriptor) {
-    guard descriptor.service == Worker_V1_JobService.descriptor else { return nil }
-    self.init(rawValue: descriptor.method)
-  }
-
-  var changesSomething: Bool {
-    switch self {
-    case .startJob, .stopJob, .signalJob, .removeJob: true
-    case .getJob, .listJobs, .streamOutput, .waitJob, .getServerInfo: false
-    }
-  }
-}
-
-/// The roles that a certificate's O fields can name.
-package enum Role: String, CaseIterable, Hashable, Sendable {
-  /// Everything.
-  case admin
-  /// Everything, with own jobs.
-  case user
-  /// See everything, change nothing.
-  case viewer
-}
-
-/// Whose jobs a caller may use a method on.
-package enum Scope: Hashable, Sendable, Comparable {
-  case nobodys, own, everybodys
-}
 
 /// The one place that decides who may do what.
 package enum Authorization {
-  /// What a role allows; several roles add up.
-  static func scope(of method: Method, for role: Role) -> Scope {
-    switch role {
-    case .admin: .everybodys
-    case .user: .own
-    case .viewer: method.changesSomething ? .nobodys : .everybodys
-    }
-  }
-
-  package static func scope(of method: Method, for caller: Caller) -> Scope {
-    caller.roles.map { self.scope(of: method, for: $0) }.max() ?? .nobodys
-  }
-
   /// Whether the caller may use the method at all.
   package static func check(_ method: Method, _ caller: Caller) throws(RPCError) {
-    guard self.scope(of: method, for: caller) == .nobodys else { return }
-    let able = Role.allCases.filter { self.scope(of: method, for: $0) != .nobodys }
-    throw RPCError(
+    guard caller.rights.scope(of: method) == .nobodys else { return }
+    throw self.refusal(of: method, caller.name, caller.roles, caller.policy)
+  }
+
+  static func refusal(
+    of method: Method, _ name: String, _ roles: [String], _ policy: Policy
+  ) -> RPCError {
+    let able = policy.names(allowing: method)
+    let needed = able.isEmpty ? "is allowed to no role" : "needs the role \(self.list(able))"
+    return RPCError(
       code: .permissionDenied,
-      message: "\(method.rawValue) needs the role \(self.list(able)): '\(caller.name)' has "
-        + caller.roles.map(\.rawValue).joined(separator: ", "))
+      message: "\(method.rawValue) \(needed): '\(name)' has \(self.list(roles, or: ","))")
   }
 
   /// Whether the caller may use the method on a job of `owner`.
   package static func allows(_ method: Method, onJobOf owner: String, _ caller: Caller) -> Bool {
-    switch self.scope(of: method, for: caller) {
+    switch caller.rights.scope(of: method) {
     case .nobodys: false
     case .own: owner == caller.name
     case .everybodys: true
     }
   }
 
-  /// Whether the caller may ask for all that a spec holds: other users and the host's network are
-  /// ways to touch more than own jobs.
-  package static func check(_ spec: JobSpec, _ caller: Caller) throws(RPCError) {
-    guard self.scope(of: .startJob, for: caller) != .everybodys else { return }
-    if spec.user != .own { throw self.needsAdmin("another user (--user)", caller) }
-    if spec.network != .none { throw self.needsAdmin("the host's network (--net host)", caller) }
+  /// Whether the caller may ask for all that a spec holds; gives back what the job gets, as bounds of
+  /// the policy are limits where none were asked for.
+  package static func bounded(_ spec: JobSpec, _ caller: Caller) throws(RPCError) -> JobSpec {
+    let grant = caller.rights.job
+    for rule in SpecRules.all {
+      guard let refused = rule.refused(spec, grant) else { continue }
+      throw self.refusal(refused, of: rule, caller)
+    }
+    var spec = spec
+    for cap in Cap.allCases {
+      guard let most = grant.max[cap] else { continue }
+      if let value = cap.value(in: spec) {
+        if value > most { throw self.refusal(of: cap, value, most, caller) }
+      } else if cap.implied(in: spec).map({ $0 > most }) ?? true {
+        cap.set(most, in: &spec)
+      }
+    }
+    return spec
   }
 
-  private static func needsAdmin(_ what: String, _ caller: Caller) -> RPCError {
+  private static func refusal(_ what: String, of rule: SpecRule, _ caller: Caller) -> RPCError {
+    let able = caller.policy.names(allowing: .startJob).filter { name in
+      caller.policy.roles[name]?.job.isWider(than: caller.rights.job, in: rule) == true
+    }
+    let allowed = (rule.allowed(caller.rights.job) ?? []).joined(separator: ", ")
+    let hint = able.isEmpty ? "" : ", see the role \(self.list(able))"
+    return RPCError(
+      code: .permissionDenied,
+      message: "\(what) is not among the \(rule.key) that the policy allows "
+        + "\(self.list(caller.roles, or: ",")) (\(allowed))\(hint)")
+  }
+
+  private static func refusal(
+    of cap: Cap, _ value: Double, _ most: Double, _ caller: Caller
+  ) -> RPCError {
     RPCError(
       code: .permissionDenied,
-      message: "\(what) needs the role admin: '\(caller.name)' has "
-        + caller.roles.map(\.rawValue).joined(separator: ", "))
+      message:
+        "\(cap.option) is at most \(cap.text(most)) for \(self.list(caller.roles, or: ",")), "
+        + "got \(cap.text(value))")
   }
 
-  private static func list(_ roles: [Role]) -> String {
-    roles.map(\.rawValue).joined(separator: " or ")
+  static func list(_ roles: [String], or last: String = " or") -> String {
+    guard roles.count > 1 else { return roles.first ?? "no role" }
+    return roles.joined(separator: "\(last) ")
+  }
+}
+
+extension JobGrant {
+  fileprivate func isWider(than other: JobGrant, in rule: SpecRule) -> Bool {
+    guard let own = rule.allowed(self) else { return true }
+    return !Set(own).isSubset(of: rule.allowed(other) ?? own)
   }
 }

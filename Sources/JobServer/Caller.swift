@@ -1,30 +1,37 @@
 package import GRPCCore
 package import GRPCNghttp2
 
-/// Who calls, as the client's certificate says: the name in its SPIFFE ID and its roles.
+/// Who calls, as the client's certificate says: the name in its SPIFFE ID and its roles; and what the
+/// policy of that moment allows them.
 ///
 /// Made once a call by `Gate`, which puts it where handlers find it.
 package struct Caller: Hashable, Sendable, ServerContext.TransportSpecific {
   package let name: String
-  /// Those we know, without repetition; the certificate may hold others.
-  package let roles: [Role]
-
-  package init(name: String, roles: [Role]) {
-    self.name = name
-    self.roles = roles
-  }
+  /// Those that the policy knows, without repetition; the certificate may hold others.
+  package let roles: [String]
+  package let policy: Policy
+  package let rights: Rights
+  /// The certificate that says so.
+  package let certificate: PeerIdentity
+  package let trustDomain: String
 
   /// Reads a verified certificate's names: exactly one URI, `spiffe://TRUST-DOMAIN/user/NAME` with
   /// the server's own trust domain (SPIFFE-ID section 2), and the roles in O.
-  package init(_ peer: PeerIdentity, trustDomain: String) throws(RPCError) {
+  package init(
+    _ peer: PeerIdentity, trustDomain: String, policy: Policy
+  ) throws(RPCError) {
     self.name = try Self.name(in: peer.uris, trustDomain: trustDomain)
-    self.roles = Role.allCases.filter { peer.organizations.contains($0.rawValue) }
+    self.roles = policy.names.filter { peer.organizations.contains($0) }
+    self.policy = policy
+    self.rights = policy.rights(of: self.roles)
+    self.certificate = peer
+    self.trustDomain = trustDomain
     guard !self.roles.isEmpty else {
       let found = peer.organizations.isEmpty ? "none" : peer.organizations.joined(separator: ", ")
       throw RPCError(
         code: .permissionDenied,
-        message: "the certificate of '\(self.name)' has no role that this server knows (admin, "
-          + "user, viewer), but \(found): have it issued with one")
+        message: "the certificate of '\(self.name)' has no role that this server knows ("
+          + "\(policy.names.joined(separator: ", "))), but \(found): have it issued with one")
     }
   }
 

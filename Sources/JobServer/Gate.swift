@@ -9,10 +9,12 @@ package import Logging
 /// `Method` does not know is refused, so that no service can be added and forgotten.
 package struct Gate: ServerInterceptor {
   private let trustDomain: String
+  private let policy: CurrentPolicy
   private let log: Logger
 
-  package init(trustDomain: String, log: Logger) {
+  package init(trustDomain: String, policy: CurrentPolicy, log: Logger) {
     self.trustDomain = trustDomain
+    self.policy = policy
     self.log = log
   }
 
@@ -35,7 +37,7 @@ package struct Gate: ServerInterceptor {
     guard let peer = context.transportSpecific as? PeerIdentity else {
       throw RPCError(code: .unauthenticated, message: "the client sent no certificate")
     }
-    let caller = try Caller(peer, trustDomain: self.trustDomain)
+    let caller = try Caller(peer, trustDomain: self.trustDomain, policy: self.policy.value)
     guard let method = Method(context.descriptor) else {
       throw RPCError(
         code: .permissionDenied, message: "\(context.descriptor) is not for anybody")

@@ -36,10 +36,10 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     request: Worker_V1_StartJobRequest, context: ServerContext
   ) async throws -> Worker_V1_StartJobResponse {
     let caller = try context.caller
-    let spec = try JobSpec(request.spec)
-    try Authorization.check(spec, caller)
+    let spec = try Authorization.bounded(try JobSpec(request.spec), caller)
     let requestID = request.requestID.isEmpty ? nil : request.requestID
-    let status = try await self.engine.start(spec, owner: caller.name, requestID: requestID)
+    let status = try await self.engine.start(
+      spec, owner: caller.name, requestID: requestID, quota: caller.rights.job.quota)
     self.journal.started(status)
     return .with { $0.job = Worker_V1_Job(status) }
   }
@@ -134,13 +134,13 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     return .with {
       $0.version = self.information.version
       $0.identity = caller.name
-      $0.roles = caller.roles.map(\.rawValue)
+      $0.roles = caller.roles
       $0.cgroupVersion = self.information.cgroupVersion
     }
   }
 
   /// The job that `reference` names, among those the caller may use `method` on.
-  private func find(
+  func find(
     _ reference: String, for method: Method, _ caller: Caller
   ) throws(RPCError) -> JobSummary {
     try JobReference(reference).resolve(among: self.engine.jobs(), for: method, caller)

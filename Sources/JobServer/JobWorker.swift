@@ -6,7 +6,7 @@ package protocol JobWorker: Sendable {
   associatedtype Output: AsyncSequence & Sendable where Output.Element == OutputEvent
 
   func start(
-    _ spec: JobSpec, owner: String, requestID: String?
+    _ spec: JobSpec, owner: String, requestID: String?, quota: OwnerQuota?
   ) async throws(WorkerError) -> JobStatus
   func stop(
     _ id: JobID, signal: Int32, grace: Duration, by identity: String

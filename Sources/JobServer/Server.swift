@@ -12,6 +12,8 @@ package struct ServerConfiguration: Sendable {
   /// Of the SPIFFE IDs in client certificates.
   package var trustDomain: String
   package var information: ServerInformation
+  /// What roles may do; asked again with every reload.
+  package var policy: @Sendable () throws -> Policy = { .builtIn }
   package var limits = TransportLimits()
   /// End all jobs when the server ends.
   package var stopsJobs = false
@@ -47,6 +49,7 @@ package struct Server<Engine: JobWorker>: Sendable {
   private let server: GRPCServer<Nghttp2ServerTransport>
   private let journal: JobJournal
   private let longCalls = LongCalls()
+  private let policy: CurrentPolicy
   /// At the start; a reload may change that.
   private let hasRevocationList: Bool
 
@@ -62,6 +65,7 @@ package struct Server<Engine: JobWorker>: Sendable {
     var limits = configuration.limits
     // Followers shall see the ends of the jobs that are stopped then: their grace, and some.
     if configuration.stopsJobs { limits.shutdownGrace += .seconds(10) }
+    self.policy = CurrentPolicy(try configuration.policy())
     let tls = try configuration.tls()
     self.hasRevocationList = tls.revocationList != nil
     self.transport = try Nghttp2ServerTransport(
@@ -74,7 +78,9 @@ package struct Server<Engine: JobWorker>: Sendable {
           engine: engine, information: configuration.information, journal: self.journal,
           longCalls: self.longCalls)
       ],
-      interceptors: [Gate(trustDomain: configuration.trustDomain, log: log)])
+      interceptors: [
+        Gate(trustDomain: configuration.trustDomain, policy: self.policy, log: log)
+      ])
   }
 
   /// Where it is reached, with the port that the kernel chose when 0 was asked.

@@ -29,7 +29,8 @@ struct WorkerCommand: ParsableCommand {
           StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self,
           RemoveCommand.self, WhyCommand.self,
         ]),
-      CommandGroup(name: "Host", subcommands: [ServeCommand.self, PKICommand.self]),
+      CommandGroup(
+        name: "Host", subcommands: [ServeCommand.self, PKICommand.self, AuthCommand.self]),
       CommandGroup(name: "Other", subcommands: [VersionCommand.self, BenchCommand.self]),
     ])
 

@@ -57,6 +57,14 @@ import Testing
     Row(method: .getServerInfo, roles: ["user"], own: .allowed, others: .allowed),
     Row(method: .getServerInfo, roles: ["viewer"], own: .allowed, others: .allowed),
     Row(method: .getServerInfo, roles: ["user", "viewer"], own: .allowed, others: .allowed),
+    Row(method: .whoAmI, roles: ["admin"], own: .allowed, others: .allowed),
+    Row(method: .whoAmI, roles: ["user"], own: .allowed, others: .allowed),
+    Row(method: .whoAmI, roles: ["viewer"], own: .allowed, others: .allowed),
+    Row(method: .whoAmI, roles: ["user", "viewer"], own: .allowed, others: .allowed),
+    Row(method: .checkAccess, roles: ["admin"], own: .allowed, others: .allowed),
+    Row(method: .checkAccess, roles: ["user"], own: .allowed, others: .allowed),
+    Row(method: .checkAccess, roles: ["viewer"], own: .allowed, others: .allowed),
+    Row(method: .checkAccess, roles: ["user", "viewer"], own: .allowed, others: .allowed),
   ]
 
   private static let ownID = "aaaaaaaaaaaaaaaa"
@@ -85,8 +93,12 @@ import Testing
     #expect(row.others == .allowed || touched.isEmpty, "\(touched)")
   }
 
+  private static let withoutJob: [JobServer.Method] = [
+    .startJob, .listJobs, .getServerInfo, .whoAmI, .checkAccess,
+  ]
+
   /// Another owner's job and one that does not exist: same code, same words but for the id.
-  @Test(arguments: Method.allCases.filter { ![.startJob, .listJobs, .getServerInfo].contains($0) })
+  @Test(arguments: Method.allCases.filter { !Self.withoutJob.contains($0) })
   func foreignAndMissingJobsAnswerAlike(_ method: Method) async throws {
     let engine = FakeEngine([job(Self.foreignID, owner: "bob", name: "build")])
     try await withService(engine, as: peer("alice", roles: ["user"])) { service in
@@ -162,6 +174,8 @@ import Testing
       }
     case .waitJob: _ = try await service.waitJob(.with { $0.job = job })
     case .removeJob: _ = try await service.removeJob(.with { $0.job = job })
+    case .whoAmI: _ = try await service.whoAmI(Worker_V1_WhoAmIRequest())
+    case .checkAccess: _ = try await service.checkAccess(.with { $0.method = "StopJob" })
     case .getServerInfo: _ = try await service.getServerInfo(Worker_V1_GetServerInfoRequest())
     }
   }

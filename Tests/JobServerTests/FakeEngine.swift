@@ -6,6 +6,8 @@ import Linux
 final class FakeEngine: JobWorker {
   /// What was asked, as `stop 0123456789abcdef 15`.
   let calls = Lock<[String]>([])
+  /// The spec and quota of the last start.
+  let started = Lock<(spec: JobSpec, quota: OwnerQuota?)?>(nil)
   private let statuses: Lock<[JobStatus]>
   private let failure: WorkerError?
   private let events: [OutputEvent]
@@ -24,9 +26,10 @@ final class FakeEngine: JobWorker {
   }
 
   func start(
-    _ spec: JobSpec, owner: String, requestID: String?
+    _ spec: JobSpec, owner: String, requestID: String?, quota: OwnerQuota?
   ) async throws(WorkerError) -> JobStatus {
     try self.record("start \(spec.command.joined(separator: " ")) \(owner) \(requestID ?? "-")")
+    self.started.withLock { $0 = (spec, quota) }
     return JobStatus(
       id: Self.newID, spec: spec, owner: owner, state: .running, createTime: 1, uid: 1, gid: 1)
   }

@@ -38,7 +38,7 @@ func peer(uris: [String], roles: [String], commonName: String? = nil) -> PeerIde
 /// Runs `body` with a client of a service over `engine`, called by `peer`, all in this process.
 func withService(
   _ engine: FakeEngine, as peer: PeerIdentity?, longCalls: LongCalls = LongCalls(),
-  log: Logger = .silent, _ body: @Sendable (Service) async throws -> Void
+  policy: Policy = .builtIn, log: Logger = .silent, _ body: @Sendable (Service) async throws -> Void
 ) async throws {
   let transport = InProcessTransport()
   let service = JobService(
@@ -46,7 +46,10 @@ func withService(
     journal: JobJournal(log: log), longCalls: longCalls)
   try await withGRPCServer(
     transport: transport.server, services: [service],
-    interceptors: [AssumedPeer(peer: peer), Gate(trustDomain: "worker.local", log: log)]
+    interceptors: [
+      AssumedPeer(peer: peer),
+      Gate(trustDomain: "worker.local", policy: CurrentPolicy(policy), log: log),
+    ]
   ) { _ in
     try await withGRPCClient(transport: transport.client) { client in
       try await body(Service(wrapping: client))

@@ -94,6 +94,20 @@ final class ScriptedService: Worker_V1_JobService.SimpleServiceProtocol {
     _ = try self.next(request)
     return Worker_V1_GetServerInfoResponse()
   }
+
+  func whoAmI(
+    request: Worker_V1_WhoAmIRequest, context: ServerContext
+  ) async throws -> Worker_V1_WhoAmIResponse {
+    _ = try self.next(request)
+    return Worker_V1_WhoAmIResponse()
+  }
+
+  func checkAccess(
+    request: Worker_V1_CheckAccessRequest, context: ServerContext
+  ) async throws -> Worker_V1_CheckAccessResponse {
+    _ = try self.next(request)
+    return Worker_V1_CheckAccessResponse()
+  }
 }
 
 /// What a client did while a test ran.

@@ -158,6 +158,32 @@ package enum Worker_V1_JobService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "WhoAmI" metadata.
+        package enum WhoAmI: Sendable {
+            /// Request type for "WhoAmI".
+            package typealias Input = Worker_V1_WhoAmIRequest
+            /// Response type for "WhoAmI".
+            package typealias Output = Worker_V1_WhoAmIResponse
+            /// Descriptor for "WhoAmI".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "worker.v1.JobService"),
+                method: "WhoAmI",
+                type: .unary
+            )
+        }
+        /// Namespace for "CheckAccess" metadata.
+        package enum CheckAccess: Sendable {
+            /// Request type for "CheckAccess".
+            package typealias Input = Worker_V1_CheckAccessRequest
+            /// Response type for "CheckAccess".
+            package typealias Output = Worker_V1_CheckAccessResponse
+            /// Descriptor for "CheckAccess".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "worker.v1.JobService"),
+                method: "CheckAccess",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "worker.v1.JobService" service.
         package static let descriptors: [GRPCCore.MethodDescriptor] = [
             StartJob.descriptor,
@@ -168,7 +194,9 @@ package enum Worker_V1_JobService: Sendable {
             StreamOutput.descriptor,
             WaitJob.descriptor,
             RemoveJob.descriptor,
-            GetServerInfo.descriptor
+            GetServerInfo.descriptor,
+            WhoAmI.descriptor,
+            CheckAccess.descriptor
         ]
     }
 }
@@ -357,6 +385,43 @@ extension Worker_V1_JobService {
             request: GRPCCore.StreamingServerRequest<Worker_V1_GetServerInfoRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_GetServerInfoResponse>
+
+        /// Handle the "WhoAmI" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who the caller is and what the server's policy allows them. For everybody with a known role.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Worker_V1_WhoAmIRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Worker_V1_WhoAmIResponse` messages.
+        func whoAmI(
+            request: GRPCCore.StreamingServerRequest<Worker_V1_WhoAmIRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_WhoAmIResponse>
+
+        /// Handle the "CheckAccess" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Whether a method may be used, without using it. About oneself it is for everybody with a known
+        /// > role; about others for roles with this method on any job.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Worker_V1_CheckAccessRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Worker_V1_CheckAccessResponse` messages.
+        func checkAccess(
+            request: GRPCCore.StreamingServerRequest<Worker_V1_CheckAccessRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_CheckAccessResponse>
     }
 
     /// Service protocol for the "worker.v1.JobService" service.
@@ -529,6 +594,43 @@ extension Worker_V1_JobService {
             request: GRPCCore.ServerRequest<Worker_V1_GetServerInfoRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Worker_V1_GetServerInfoResponse>
+
+        /// Handle the "WhoAmI" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who the caller is and what the server's policy allows them. For everybody with a known role.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_WhoAmIRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Worker_V1_WhoAmIResponse` message.
+        func whoAmI(
+            request: GRPCCore.ServerRequest<Worker_V1_WhoAmIRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Worker_V1_WhoAmIResponse>
+
+        /// Handle the "CheckAccess" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Whether a method may be used, without using it. About oneself it is for everybody with a known
+        /// > role; about others for roles with this method on any job.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_CheckAccessRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Worker_V1_CheckAccessResponse` message.
+        func checkAccess(
+            request: GRPCCore.ServerRequest<Worker_V1_CheckAccessRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Worker_V1_CheckAccessResponse>
     }
 
     /// Simple service protocol for the "worker.v1.JobService" service.
@@ -700,6 +802,43 @@ extension Worker_V1_JobService {
             request: Worker_V1_GetServerInfoRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Worker_V1_GetServerInfoResponse
+
+        /// Handle the "WhoAmI" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who the caller is and what the server's policy allows them. For everybody with a known role.
+        ///
+        /// - Parameters:
+        ///   - request: A `Worker_V1_WhoAmIRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Worker_V1_WhoAmIResponse` to respond with.
+        func whoAmI(
+            request: Worker_V1_WhoAmIRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Worker_V1_WhoAmIResponse
+
+        /// Handle the "CheckAccess" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Whether a method may be used, without using it. About oneself it is for everybody with a known
+        /// > role; about others for roles with this method on any job.
+        ///
+        /// - Parameters:
+        ///   - request: A `Worker_V1_CheckAccessRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Worker_V1_CheckAccessResponse` to respond with.
+        func checkAccess(
+            request: Worker_V1_CheckAccessRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Worker_V1_CheckAccessResponse
     }
 }
 
@@ -806,6 +945,28 @@ extension Worker_V1_JobService.StreamingServiceProtocol {
                 )
             }
         )
+        router.registerHandler(
+            forMethod: Worker_V1_JobService.Method.WhoAmI.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_WhoAmIRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_WhoAmIResponse>(),
+            handler: { request, context in
+                try await self.whoAmI(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Worker_V1_JobService.Method.CheckAccess.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_CheckAccessRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_CheckAccessResponse>(),
+            handler: { request, context in
+                try await self.checkAccess(
+                    request: request,
+                    context: context
+                )
+            }
+        )
     }
 }
 
@@ -905,6 +1066,28 @@ extension Worker_V1_JobService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_GetServerInfoResponse> {
         let response = try await self.getServerInfo(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func whoAmI(
+        request: GRPCCore.StreamingServerRequest<Worker_V1_WhoAmIRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_WhoAmIResponse> {
+        let response = try await self.whoAmI(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func checkAccess(
+        request: GRPCCore.StreamingServerRequest<Worker_V1_CheckAccessRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_CheckAccessResponse> {
+        let response = try await self.checkAccess(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -1029,6 +1212,32 @@ extension Worker_V1_JobService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Worker_V1_GetServerInfoResponse> {
         return GRPCCore.ServerResponse<Worker_V1_GetServerInfoResponse>(
             message: try await self.getServerInfo(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func whoAmI(
+        request: GRPCCore.ServerRequest<Worker_V1_WhoAmIRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Worker_V1_WhoAmIResponse> {
+        return GRPCCore.ServerResponse<Worker_V1_WhoAmIResponse>(
+            message: try await self.whoAmI(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func checkAccess(
+        request: GRPCCore.ServerRequest<Worker_V1_CheckAccessRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Worker_V1_CheckAccessResponse> {
+        return GRPCCore.ServerResponse<Worker_V1_CheckAccessResponse>(
+            message: try await self.checkAccess(
                 request: request.message,
                 context: context
             ),
@@ -1252,6 +1461,53 @@ extension Worker_V1_JobService {
             deserializer: some GRPCCore.MessageDeserializer<Worker_V1_GetServerInfoResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_GetServerInfoResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "WhoAmI" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who the caller is and what the server's policy allows them. For everybody with a known role.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_WhoAmIRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_WhoAmIRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_WhoAmIResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func whoAmI<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_WhoAmIRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_WhoAmIRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_WhoAmIResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_WhoAmIResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "CheckAccess" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Whether a method may be used, without using it. About oneself it is for everybody with a known
+        /// > role; about others for roles with this method on any job.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_CheckAccessRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_CheckAccessRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_CheckAccessResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func checkAccess<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_CheckAccessRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_CheckAccessRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_CheckAccessResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_CheckAccessResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -1575,6 +1831,75 @@ extension Worker_V1_JobService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "WhoAmI" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who the caller is and what the server's policy allows them. For everybody with a known role.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_WhoAmIRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_WhoAmIRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_WhoAmIResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func whoAmI<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_WhoAmIRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_WhoAmIRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_WhoAmIResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_WhoAmIResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Worker_V1_JobService.Method.WhoAmI.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "CheckAccess" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Whether a method may be used, without using it. About oneself it is for everybody with a known
+        /// > role; about others for roles with this method on any job.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_CheckAccessRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_CheckAccessRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_CheckAccessResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func checkAccess<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_CheckAccessRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_CheckAccessRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_CheckAccessResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_CheckAccessResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Worker_V1_JobService.Method.CheckAccess.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -1836,6 +2161,65 @@ extension Worker_V1_JobService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_GetServerInfoRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_GetServerInfoResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "WhoAmI" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Who the caller is and what the server's policy allows them. For everybody with a known role.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Worker_V1_WhoAmIRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func whoAmI<Result>(
+        request: GRPCCore.ClientRequest<Worker_V1_WhoAmIRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_WhoAmIResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.whoAmI(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_WhoAmIRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_WhoAmIResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "CheckAccess" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Whether a method may be used, without using it. About oneself it is for everybody with a known
+    /// > role; about others for roles with this method on any job.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Worker_V1_CheckAccessRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func checkAccess<Result>(
+        request: GRPCCore.ClientRequest<Worker_V1_CheckAccessRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_CheckAccessResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.checkAccess(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_CheckAccessRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_CheckAccessResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -2135,6 +2519,73 @@ extension Worker_V1_JobService.ClientProtocol {
             metadata: metadata
         )
         return try await self.getServerInfo(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "WhoAmI" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Who the caller is and what the server's policy allows them. For everybody with a known role.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func whoAmI<Result>(
+        _ message: Worker_V1_WhoAmIRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_WhoAmIResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Worker_V1_WhoAmIRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.whoAmI(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "CheckAccess" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Whether a method may be used, without using it. About oneself it is for everybody with a known
+    /// > role; about others for roles with this method on any job.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func checkAccess<Result>(
+        _ message: Worker_V1_CheckAccessRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_CheckAccessResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Worker_V1_CheckAccessRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.checkAccess(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -254,6 +254,49 @@ package nonisolated enum Worker_V1_OutputStream: SwiftProtobuf.Enum, Swift.CaseI
 
 }
 
+/// Whose jobs a method may be used on.
+package nonisolated enum Worker_V1_Access: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case unspecified // = 0
+  case none // = 1
+  case own // = 2
+  case any // = 3
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .unspecified
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .none
+    case 2: self = .own
+    case 3: self = .any
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .none: return 1
+    case .own: return 2
+    case .any: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [Worker_V1_Access] = [
+    .unspecified,
+    .none,
+    .own,
+    .any,
+  ]
+
+}
+
 /// What to run and how. Command, environment and labels take at most 1 MiB together, each text
 /// counted with one byte more.
 package nonisolated struct Worker_V1_JobSpec: @unchecked Sendable {
@@ -1123,9 +1166,252 @@ package nonisolated struct Worker_V1_GetServerInfoResponse: Sendable {
   /// `v2`, `v1` or `hybrid`.
   package var cgroupVersion: String = String()
 
+  /// The files the server was given, as they are in force.
+  package var configuration: Worker_V1_ConfigurationState {
+    get {_configuration ?? Worker_V1_ConfigurationState()}
+    set {_configuration = newValue}
+  }
+  /// Returns true if `configuration` has been explicitly set.
+  package var hasConfiguration: Bool {self._configuration != nil}
+  /// Clears the value of `configuration`. Subsequent reads from it will return its default value.
+  package mutating func clearConfiguration() {self._configuration = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _configuration: Worker_V1_ConfigurationState? = nil
+}
+
+/// What of the server's files is in force. What could not be read again stays as it was.
+package nonisolated struct Worker_V1_ConfigurationState: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// When all files were last read without an error.
+  package var loadTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_loadTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_loadTime = newValue}
+  }
+  /// Returns true if `loadTime` has been explicitly set.
+  package var hasLoadTime: Bool {self._loadTime != nil}
+  /// Clears the value of `loadTime`. Subsequent reads from it will return its default value.
+  package mutating func clearLoadTime() {self._loadTime = nil}
+
+  /// Why newer files are not in force, one text a file; empty: they are.
+  package var problems: [String] = []
+
+  /// Until when the server's own certificate is valid.
+  package var certificateEndTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_certificateEndTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_certificateEndTime = newValue}
+  }
+  /// Returns true if `certificateEndTime` has been explicitly set.
+  package var hasCertificateEndTime: Bool {self._certificateEndTime != nil}
+  /// Clears the value of `certificateEndTime`. Subsequent reads from it will return its default value.
+  package mutating func clearCertificateEndTime() {self._certificateEndTime = nil}
+
+  /// Whether revoked certificates are refused by a list (ca.crl).
+  package var revocationList: Bool {
+    get {_revocationList ?? false}
+    set {_revocationList = newValue}
+  }
+  /// Returns true if `revocationList` has been explicitly set.
+  package var hasRevocationList: Bool {self._revocationList != nil}
+  /// Clears the value of `revocationList`. Subsequent reads from it will return its default value.
+  package mutating func clearRevocationList() {self._revocationList = nil}
+
+  /// The policy file; empty: the built-in roles.
+  package var policy: String {
+    get {_policy ?? String()}
+    set {_policy = newValue}
+  }
+  /// Returns true if `policy` has been explicitly set.
+  package var hasPolicy: Bool {self._policy != nil}
+  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
+  package mutating func clearPolicy() {self._policy = nil}
+
+  /// The audit file; empty: none is kept.
+  package var audit: String {
+    get {_audit ?? String()}
+    set {_audit = newValue}
+  }
+  /// Returns true if `audit` has been explicitly set.
+  package var hasAudit: Bool {self._audit != nil}
+  /// Clears the value of `audit`. Subsequent reads from it will return its default value.
+  package mutating func clearAudit() {self._audit = nil}
+
+  /// Why the audit file cannot be written; empty: it can.
+  package var auditProblem: String {
+    get {_auditProblem ?? String()}
+    set {_auditProblem = newValue}
+  }
+  /// Returns true if `auditProblem` has been explicitly set.
+  package var hasAuditProblem: Bool {self._auditProblem != nil}
+  /// Clears the value of `auditProblem`. Subsequent reads from it will return its default value.
+  package mutating func clearAuditProblem() {self._auditProblem = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _loadTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _certificateEndTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _revocationList: Bool? = nil
+  fileprivate var _policy: String? = nil
+  fileprivate var _audit: String? = nil
+  fileprivate var _auditProblem: String? = nil
+}
+
+package nonisolated struct Worker_V1_Permission: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As `StopJob`.
+  package var method: String = String()
+
+  package var access: Worker_V1_Access = .unspecified
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Worker_V1_AllowedValues: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var values: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// What the policy lets the caller's jobs ask for.
+package nonisolated struct Worker_V1_JobRights: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// By the policy's name for it, as `users` or `networks`. What is not there has no restriction.
+  package var allowed: Dictionary<String,Worker_V1_AllowedValues> = [:]
+
+  /// The most that one job may have, by the policy's name, as `memory`; in bytes, seconds, cores. A job
+  /// that asks for none gets as much.
+  package var max: Dictionary<String,Double> = [:]
+
+  /// The most that all unfinished jobs of the caller may have together; `jobs` counts them.
+  package var total: Dictionary<String,Double> = [:]
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Worker_V1_WhoAmIRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Worker_V1_WhoAmIResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var identity: String = String()
+
+  /// Those of the certificate that the policy knows.
+  package var roles: [String] = []
+
+  package var trustDomain: String = String()
+
+  /// Of the certificate, as `openssl x509 -serial` prints it.
+  package var certificateSerial: String = String()
+
+  package var certificateEndTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_certificateEndTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_certificateEndTime = newValue}
+  }
+  /// Returns true if `certificateEndTime` has been explicitly set.
+  package var hasCertificateEndTime: Bool {self._certificateEndTime != nil}
+  /// Clears the value of `certificateEndTime`. Subsequent reads from it will return its default value.
+  package mutating func clearCertificateEndTime() {self._certificateEndTime = nil}
+
+  package var permissions: [Worker_V1_Permission] = []
+
+  package var job: Worker_V1_JobRights {
+    get {_job ?? Worker_V1_JobRights()}
+    set {_job = newValue}
+  }
+  /// Returns true if `job` has been explicitly set.
+  package var hasJob: Bool {self._job != nil}
+  /// Clears the value of `job`. Subsequent reads from it will return its default value.
+  package mutating func clearJob() {self._job = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _certificateEndTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _job: Worker_V1_JobRights? = nil
+}
+
+package nonisolated struct Worker_V1_CheckAccessRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As `StopJob`.
+  package var method: String = String()
+
+  /// Ask for somebody with these roles instead of the caller.
+  package var roles: [String] = []
+
+  /// And with this name; empty: somebody who owns no job.
+  package var name: String = String()
+
+  /// On this job; empty: on any at all.
+  package var job: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Worker_V1_CheckAccessResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var allowed: Bool {
+    get {_allowed ?? false}
+    set {_allowed = newValue}
+  }
+  /// Returns true if `allowed` has been explicitly set.
+  package var hasAllowed: Bool {self._allowed != nil}
+  /// Clears the value of `allowed`. Subsequent reads from it will return its default value.
+  package mutating func clearAllowed() {self._allowed = nil}
+
+  /// Whose jobs the method may be used on.
+  package var access: Worker_V1_Access = .unspecified
+
+  /// In words, with the roles that would allow it.
+  package var reason: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _allowed: Bool? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -1146,6 +1432,10 @@ nonisolated extension Worker_V1_ExitReason: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension Worker_V1_OutputStream: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OUTPUT_STREAM_UNSPECIFIED\0\u{1}STDOUT\0\u{1}STDERR\0")
+}
+
+nonisolated extension Worker_V1_Access: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ACCESS_UNSPECIFIED\0\u{1}ACCESS_NONE\0\u{1}ACCESS_OWN\0\u{1}ACCESS_ANY\0")
 }
 
 nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -2395,7 +2685,7 @@ nonisolated extension Worker_V1_GetServerInfoRequest: SwiftProtobuf.Message, Swi
 
 nonisolated extension Worker_V1_GetServerInfoResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".GetServerInfoResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}identity\0\u{1}roles\0\u{3}cgroup_version\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}identity\0\u{1}roles\0\u{3}cgroup_version\0\u{2}\u{10}configuration\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2407,12 +2697,17 @@ nonisolated extension Worker_V1_GetServerInfoResponse: SwiftProtobuf.Message, Sw
       case 2: try { try decoder.decodeSingularStringField(value: &self.identity) }()
       case 3: try { try decoder.decodeRepeatedStringField(value: &self.roles) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.cgroupVersion) }()
+      case 20: try { try decoder.decodeSingularMessageField(value: &self._configuration) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.version.isEmpty {
       try visitor.visitSingularStringField(value: self.version, fieldNumber: 1)
     }
@@ -2425,6 +2720,9 @@ nonisolated extension Worker_V1_GetServerInfoResponse: SwiftProtobuf.Message, Sw
     if !self.cgroupVersion.isEmpty {
       try visitor.visitSingularStringField(value: self.cgroupVersion, fieldNumber: 4)
     }
+    try { if let v = self._configuration {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2433,6 +2731,348 @@ nonisolated extension Worker_V1_GetServerInfoResponse: SwiftProtobuf.Message, Sw
     if lhs.identity != rhs.identity {return false}
     if lhs.roles != rhs.roles {return false}
     if lhs.cgroupVersion != rhs.cgroupVersion {return false}
+    if lhs._configuration != rhs._configuration {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_ConfigurationState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ConfigurationState"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}load_time\0\u{1}problems\0\u{3}certificate_end_time\0\u{3}revocation_list\0\u{1}policy\0\u{1}audit\0\u{3}audit_problem\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._loadTime) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.problems) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._certificateEndTime) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._revocationList) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self._policy) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self._audit) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self._auditProblem) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._loadTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.problems.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.problems, fieldNumber: 2)
+    }
+    try { if let v = self._certificateEndTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._revocationList {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._policy {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._audit {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._auditProblem {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 7)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_ConfigurationState, rhs: Worker_V1_ConfigurationState) -> Bool {
+    if lhs._loadTime != rhs._loadTime {return false}
+    if lhs.problems != rhs.problems {return false}
+    if lhs._certificateEndTime != rhs._certificateEndTime {return false}
+    if lhs._revocationList != rhs._revocationList {return false}
+    if lhs._policy != rhs._policy {return false}
+    if lhs._audit != rhs._audit {return false}
+    if lhs._auditProblem != rhs._auditProblem {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_Permission: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Permission"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}method\0\u{1}access\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.access) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.method.isEmpty {
+      try visitor.visitSingularStringField(value: self.method, fieldNumber: 1)
+    }
+    if self.access != .unspecified {
+      try visitor.visitSingularEnumField(value: self.access, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_Permission, rhs: Worker_V1_Permission) -> Bool {
+    if lhs.method != rhs.method {return false}
+    if lhs.access != rhs.access {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_AllowedValues: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AllowedValues"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}values\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.values) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.values.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.values, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_AllowedValues, rhs: Worker_V1_AllowedValues) -> Bool {
+    if lhs.values != rhs.values {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_JobRights: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".JobRights"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}allowed\0\u{1}max\0\u{1}total\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,Worker_V1_AllowedValues>.self, value: &self.allowed) }()
+      case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufDouble>.self, value: &self.max) }()
+      case 3: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufDouble>.self, value: &self.total) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.allowed.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,Worker_V1_AllowedValues>.self, value: self.allowed, fieldNumber: 1)
+    }
+    if !self.max.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufDouble>.self, value: self.max, fieldNumber: 2)
+    }
+    if !self.total.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufDouble>.self, value: self.total, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_JobRights, rhs: Worker_V1_JobRights) -> Bool {
+    if lhs.allowed != rhs.allowed {return false}
+    if lhs.max != rhs.max {return false}
+    if lhs.total != rhs.total {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_WhoAmIRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".WhoAmIRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_WhoAmIRequest, rhs: Worker_V1_WhoAmIRequest) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_WhoAmIResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".WhoAmIResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}identity\0\u{1}roles\0\u{3}trust_domain\0\u{3}certificate_serial\0\u{3}certificate_end_time\0\u{1}permissions\0\u{1}job\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.identity) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.roles) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.trustDomain) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.certificateSerial) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._certificateEndTime) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.permissions) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._job) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.identity.isEmpty {
+      try visitor.visitSingularStringField(value: self.identity, fieldNumber: 1)
+    }
+    if !self.roles.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.roles, fieldNumber: 2)
+    }
+    if !self.trustDomain.isEmpty {
+      try visitor.visitSingularStringField(value: self.trustDomain, fieldNumber: 3)
+    }
+    if !self.certificateSerial.isEmpty {
+      try visitor.visitSingularStringField(value: self.certificateSerial, fieldNumber: 4)
+    }
+    try { if let v = self._certificateEndTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if !self.permissions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.permissions, fieldNumber: 6)
+    }
+    try { if let v = self._job {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_WhoAmIResponse, rhs: Worker_V1_WhoAmIResponse) -> Bool {
+    if lhs.identity != rhs.identity {return false}
+    if lhs.roles != rhs.roles {return false}
+    if lhs.trustDomain != rhs.trustDomain {return false}
+    if lhs.certificateSerial != rhs.certificateSerial {return false}
+    if lhs._certificateEndTime != rhs._certificateEndTime {return false}
+    if lhs.permissions != rhs.permissions {return false}
+    if lhs._job != rhs._job {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_CheckAccessRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CheckAccessRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}method\0\u{1}roles\0\u{1}name\0\u{1}job\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.roles) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.job) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.method.isEmpty {
+      try visitor.visitSingularStringField(value: self.method, fieldNumber: 1)
+    }
+    if !self.roles.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.roles, fieldNumber: 2)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 3)
+    }
+    if !self.job.isEmpty {
+      try visitor.visitSingularStringField(value: self.job, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_CheckAccessRequest, rhs: Worker_V1_CheckAccessRequest) -> Bool {
+    if lhs.method != rhs.method {return false}
+    if lhs.roles != rhs.roles {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.job != rhs.job {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_CheckAccessResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CheckAccessResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}allowed\0\u{1}access\0\u{1}reason\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self._allowed) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.access) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._allowed {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 1)
+    } }()
+    if self.access != .unspecified {
+      try visitor.visitSingularEnumField(value: self.access, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_CheckAccessResponse, rhs: Worker_V1_CheckAccessResponse) -> Bool {
+    if lhs._allowed != rhs._allowed {return false}
+    if lhs.access != rhs.access {return false}
+    if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

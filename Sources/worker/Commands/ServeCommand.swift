@@ -13,7 +13,8 @@ struct ServeCommand: LoopCommand, Sendable {
     abstract: "Run the server of this host (as root).",
     discussion: """
       SIGTERM ends it with 0 after the calls that run; its jobs go on, and the next server on the same \
-      state directory has them again. SIGHUP reads the certificates and the revocation list again.
+      state directory has them again. SIGHUP reads the certificates, the revocation list and \
+      the policy again.
 
       EXAMPLE: worker serve --listen 0.0.0.0:7443 --certs /etc/worker
       """)
@@ -29,6 +30,8 @@ struct ServeCommand: LoopCommand, Sendable {
   @Option(help: "Where jobs and their output are kept.") var stateDir = "/var/lib/worker"
   @Option(help: "A cgroup2 folder below which jobs get theirs. (default: found)")
   var cgroupRoot: String?
+  @Option(help: "What roles may do, a JSON file. (default: the roles admin, user and viewer)")
+  var policy: String?
   @Option(help: "debug, info, notice, warning or error.") var logLevel = LogLevel.info
   @Flag(help: "Stop all jobs when the server ends.") var stopJobsOnExit = false
 
@@ -40,6 +43,8 @@ struct ServeCommand: LoopCommand, Sendable {
     _ = try folder.tls("server")  // what is missing is told before anything is opened
     let trustDomain = try folder.trustDomain()
     let address = try SocketAddress(parsing: self.listen)
+    let policy = try self.policy.map { try Path.absolute($0) }
+    _ = try Self.readPolicy(policy)
     EventLoop.runOnCurrentThread { loop in
       do {
         let worker = try await self.openWorker(hiding: folder.path)
@@ -48,6 +53,7 @@ struct ServeCommand: LoopCommand, Sendable {
           trustDomain: trustDomain,
           information: ServerInformation(
             version: Version.current, cgroupVersion: worker.cgroupVersion))
+        configuration.policy = { try Self.readPolicy(policy) }
         configuration.stopsJobs = self.stopJobsOnExit
         try await self.serve(configuration, worker, loop, orders: Self.orders(signals))
         return ExitCode.success
@@ -57,6 +63,11 @@ struct ServeCommand: LoopCommand, Sendable {
         return failure.code
       }
     }
+  }
+
+  private static func readPolicy(_ path: String?) throws -> Policy {
+    guard let path else { return .builtIn }
+    return try PolicyFile.read(path)
   }
 
   private func openWorker(hiding certificates: String) async throws -> Worker {

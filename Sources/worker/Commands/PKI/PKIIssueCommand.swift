@@ -36,11 +36,11 @@ struct PKIIssueCommand: ParsableCommand {
 
   /// Certificates outlive versions, so that a role of another one is no mistake for sure.
   static func warning(of roles: [String]) -> String? {
-    let unknown = roles.filter { Role(rawValue: $0) == nil }
+    let known = Policy.builtIn.names
+    let unknown = roles.filter { !known.contains($0) }
     guard !unknown.isEmpty else { return nil }
-    let known = Role.allCases.map(\.rawValue).joined(separator: ", ")
-    return "warning: this version's server knows the roles \(known), not "
-      + unknown.joined(separator: ", ")
+    return "warning: without a policy file the server knows the roles "
+      + known.joined(separator: ", ") + ", not " + unknown.joined(separator: ", ")
   }
 
   func run() throws {

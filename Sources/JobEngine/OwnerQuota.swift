@@ -1,0 +1,67 @@
+/// What all unfinished jobs of one owner may have together; nil means no bound of that kind.
+public struct OwnerQuota: Hashable, Sendable {
+  /// How many there may be.
+  public var jobs: Int?
+  /// The sums of their limits. A job without a limit that is bounded here is refused, as it could take
+  /// all of it.
+  public var limits = Limits()
+
+  /// No bound at all.
+  public init() {}
+}
+
+extension OwnerQuota {
+  /// Whether one more job fits beside those that there are.
+  func check(
+    _ spec: JobSpec, beside others: [JobSpec], owner: String
+  ) throws(WorkerError) {
+    if let jobs = self.jobs, others.count >= jobs {
+      throw WorkerError(
+        .resourceExhausted,
+        "'\(owner)' has \(others.count) unfinished jobs, and \(jobs) are allowed: wait for one to "
+          + "end, or stop one")
+    }
+    for (index, quantity) in Limits.quantityNames.enumerated() {
+      guard let bound = self.limits.quantities[index] else { continue }
+      guard let wanted = spec.limits.taken[index] else {
+        throw WorkerError(
+          .failedPrecondition,
+          "the jobs of '\(owner)' may have \(Self.text(bound)) of \(quantity) together, so that each "
+            + "needs a limit: give --\(quantity)")
+      }
+      let held = others.reduce(0) { $0 + ($1.limits.taken[index] ?? 0) }
+      guard held + wanted > bound else { continue }
+      throw WorkerError(
+        .resourceExhausted,
+        "\(quantity): the unfinished jobs of '\(owner)' have \(Self.text(held)) of "
+          + "\(Self.text(bound)), and this one asks for \(Self.text(wanted)): ask for less, or wait "
+          + "for one to end")
+    }
+  }
+
+  private static func text(_ value: Double) -> String {
+    value == value.rounded() ? "\(Int64(value))" : "\(value)"
+  }
+}
+
+extension Limits {
+  /// In one order, to be summed.
+  fileprivate var quantities: [Double?] {
+    let whole = [
+      self.memory, self.memorySwap, self.ioRead, self.ioWrite, self.ioReadOps, self.ioWriteOps,
+      self.pids,
+    ]
+    return [self.cpu] + whole.map { $0.map(Double.init) }
+  }
+
+  /// What a job takes in truth: one with a memory limit alone has no swap.
+  fileprivate var taken: [Double?] {
+    var limits = self
+    if limits.memory != nil { limits.memorySwap = limits.memorySwap ?? 0 }
+    return limits.quantities
+  }
+
+  fileprivate static let quantityNames = [
+    "cpu", "memory", "memory-swap", "io-read", "io-write", "io-read-ops", "io-write-ops", "pids",
+  ]
+}

@@ -1,0 +1,35 @@
+package import GRPCCore
+import JobAPI
+
+/// The methods of the API. A new one does not compile until `changesSomething` knows it.
+package enum Method: String, CaseIterable, Hashable, Sendable {
+  case startJob = "StartJob"
+  case stopJob = "StopJob"
+  case signalJob = "SignalJob"
+  case getJob = "GetJob"
+  case listJobs = "ListJobs"
+  case streamOutput = "StreamOutput"
+  case waitJob = "WaitJob"
+  case removeJob = "RemoveJob"
+  case getServerInfo = "GetServerInfo"
+  case whoAmI = "WhoAmI"
+  case checkAccess = "CheckAccess"
+
+  /// Nil for a method of another service, or one that nobody has decided about.
+  package init?(_ descriptor: MethodDescriptor) {
+    guard descriptor.service == Worker_V1_JobService.descriptor else { return nil }
+    self.init(rawValue: descriptor.method)
+  }
+
+  /// What the built-in role `viewer` may not do.
+  var changesSomething: Bool {
+    switch self {
+    case .startJob, .stopJob, .signalJob, .removeJob: true
+    case .getJob, .listJobs, .streamOutput, .waitJob, .getServerInfo: false
+    case .whoAmI, .checkAccess: false
+    }
+  }
+
+  /// Tells of nothing but the caller's own rights, so that whoever has any may know them.
+  var isAboutOneself: Bool { self == .whoAmI || self == .checkAccess }
+}

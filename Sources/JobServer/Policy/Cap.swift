@@ -1,0 +1,88 @@
+import JobEngine
+
+/// What of a job the policy can bound: one case a quantity, by its name in the policy file.
+///
+/// A new limit of jobs is one case here; the compiler then asks for the rest.
+package enum Cap: String, CaseIterable, Hashable, Sendable {
+  case cpu, memory, memorySwap, ioRead, ioWrite, ioReadOps, ioWriteOps, pids, time
+
+  enum Unit: Hashable { case number, whole, bytes, seconds }
+
+  var unit: Unit {
+    switch self {
+    case .cpu: .number
+    case .memory, .memorySwap, .ioRead, .ioWrite: .bytes
+    case .ioReadOps, .ioWriteOps, .pids: .whole
+    case .time: .seconds
+    }
+  }
+
+  /// The option of the command line, for messages.
+  var option: String {
+    switch self {
+    case .cpu: "--cpu"
+    case .memory: "--memory"
+    case .memorySwap: "--memory-swap"
+    case .ioRead: "--io-read"
+    case .ioWrite: "--io-write"
+    case .ioReadOps: "--io-read-ops"
+    case .ioWriteOps: "--io-write-ops"
+    case .pids: "--pids"
+    case .time: "--timeout"
+    }
+  }
+
+  /// What a job without a value has in truth; nil: no bound at all.
+  func implied(in spec: JobSpec) -> Double? {
+    self == .memorySwap && spec.limits.memory != nil ? 0 : nil
+  }
+
+  func value(in spec: JobSpec) -> Double? {
+    let limits = spec.limits
+    return switch self {
+    case .cpu: limits.cpu
+    case .memory: limits.memory.map(Double.init)
+    case .memorySwap: limits.memorySwap.map(Double.init)
+    case .ioRead: limits.ioRead.map(Double.init)
+    case .ioWrite: limits.ioWrite.map(Double.init)
+    case .ioReadOps: limits.ioReadOps.map(Double.init)
+    case .ioWriteOps: limits.ioWriteOps.map(Double.init)
+    case .pids: limits.pids.map(Double.init)
+    case .time: spec.timeout.map { $0 / .seconds(1) }
+    }
+  }
+
+  func set(_ value: Double, in spec: inout JobSpec) {
+    switch self {
+    case .time: spec.timeout = .seconds(1) * value
+    default: self.set(value, in: &spec.limits)
+    }
+  }
+
+  func set(_ value: Double, in limits: inout Limits) {
+    let whole = Int64(value)
+    switch self {
+    case .cpu: limits.cpu = value
+    case .memory: limits.memory = whole
+    case .memorySwap: limits.memorySwap = whole
+    case .ioRead: limits.ioRead = whole
+    case .ioWrite: limits.ioWrite = whole
+    case .ioReadOps: limits.ioReadOps = whole
+    case .ioWriteOps: limits.ioWriteOps = whole
+    case .pids: limits.pids = whole
+    case .time: break  // no sum of it makes sense
+    }
+  }
+
+  /// Whether the sum over a user's jobs can be bounded.
+  var hasTotal: Bool { self != .time }
+
+  func text(_ value: Double) -> String {
+    let number = value == value.rounded() ? "\(Int64(value))" : "\(value)"
+    return switch self.unit {
+    case .number, .whole: number
+    case .bytes: "\(number) bytes"
+    case .seconds: "\(number) s"
+    }
+  }
+}

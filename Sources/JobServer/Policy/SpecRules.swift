@@ -1,0 +1,92 @@
+import JobEngine
+
+/// One field of a spec, and what the policy says about its values.
+struct SpecRule: Sendable {
+  /// The name of the property of `JobSpec`.
+  let field: String
+  /// The list in the policy file that a refused value would have to be added to.
+  let key: String
+  /// What the spec asks for that the grant does not hold, in words; nil when all is allowed.
+  let refused: @Sendable (JobSpec, JobGrant) -> String?
+  /// What is allowed, for `whoami`; nil: anything.
+  let allowed: @Sendable (JobGrant) -> [String]?
+}
+
+/// Every field of a spec by which a job could reach more than its own: a new one is one line here. A
+/// test fails for a field that is neither here, nor a `Cap`, nor named harmless.
+enum SpecRules {
+  static let all: [SpecRule] = [
+    SpecRule(field: "user", key: "users", refused: Self.user) { ["own"] + $0.users.sorted() },
+    SpecRule(field: "network", key: "networks", refused: Self.network) {
+      ["none"] + $0.networks.sorted()
+    },
+    SpecRule(field: "command", key: "commands", refused: Self.command) { $0.commands?.sorted() },
+  ]
+
+  /// Fields that change nothing but the job itself.
+  static let harmless: Set<String> = ["name", "labels", "environment", "workingDirectory"]
+  /// Fields that are `Cap`s.
+  static let bounded: Set<String> = ["limits", "timeout"]
+
+  private static let user: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    switch spec.user {
+    case .own: return nil
+    case .named(let name):
+      return grant.users.contains("*") || grant.users.contains(name)
+        ? nil : "the user '\(name)' (--user)"
+    case .ids(let uid, let gid):
+      let text = gid.map { "\(uid):\($0)" } ?? "\(uid)"
+      return Self.allows(uid, gid, text, grant.users) ? nil : "the user \(text) (--user)"
+    }
+  }
+
+  /// A group that was named has to be listed with its user: `1000:0` is the group root.
+  private static func allows(
+    _ uid: UInt32, _ gid: UInt32?, _ text: String, _ users: Set<String>
+  ) -> Bool {
+    if users.contains("*") || users.contains(text) { return true }
+    guard gid == nil else { return false }
+    return users.contains { PolicyUsers.range($0)?.contains(uid) == true }
+  }
+
+  private static let network: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    let name: String
+    switch spec.network {
+    case .none: return nil
+    case .host: name = "host"
+    }
+    return grant.networks.contains(name) ? nil : "the network '\(name)' (--net)"
+  }
+
+  private static let command: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    guard let commands = grant.commands, let program = spec.command.first else { return nil }
+    return PolicyPaths.allows(program, commands) ? nil : "the program '\(program)'"
+  }
+}
+
+/// Users in a policy.
+enum PolicyUsers {
+  /// `1000-1999`; nil for what is no range.
+  static func range(_ text: String) -> ClosedRange<UInt32>? {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count == 2, let low = UInt32(parts[0]), let high = UInt32(parts[1]), low <= high
+    else { return nil }
+    return low...high
+  }
+}
+
+/// Paths in a policy: a file by its own name, or with a slash at the end all below a folder.
+enum PolicyPaths {
+  static func allows(_ path: String, _ list: Set<String>) -> Bool {
+    guard self.isPlain(path) else { return false }
+    return list.contains(path)
+      || list.contains { $0.hasSuffix("/") && (path + "/").hasPrefix($0) }
+  }
+
+  /// Absolute, and without the parts that would lead out of a folder again.
+  static func isPlain(_ path: String) -> Bool {
+    guard path.hasPrefix("/"), !path.utf8.contains(0) else { return false }
+    let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    return !parts.dropLast().contains("") && !parts.contains(".") && !parts.contains("..")
+  }
+}
