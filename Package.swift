@@ -69,7 +69,8 @@ let package = Package(
     .target(
       name: "JobServer",
       dependencies: [
-        "JobEngine", "JobAPI", "GRPCNghttp2", "Linux", grpcCore, grpcProtobuf, protobuf, logging,
+        "JobEngine", "JobAPI", "GRPCNghttp2", "PKI", "Linux", grpcCore, grpcProtobuf, protobuf,
+        logging,
       ],
       swiftSettings: strict),
     .target(

@@ -5,7 +5,7 @@ package import GRPCNghttp2
 /// policy of that moment allows them.
 ///
 /// Made once a call by `Gate`, which puts it where handlers find it.
-package struct Caller: Hashable, Sendable, ServerContext.TransportSpecific {
+package struct Caller: Sendable, ServerContext.TransportSpecific {
   package let name: String
   /// Those that the policy knows, without repetition; the certificate may hold others.
   package let roles: [String]
@@ -14,6 +14,8 @@ package struct Caller: Hashable, Sendable, ServerContext.TransportSpecific {
   /// The certificate that says so.
   package let certificate: PeerIdentity
   package let trustDomain: String
+  /// Where what is decided about this call is said; nil: nowhere.
+  package var decision: Decision?
 
   /// Reads a verified certificate's names: exactly one URI, `spiffe://TRUST-DOMAIN/user/NAME` with
   /// the server's own trust domain (SPIFFE-ID section 2), and the roles in O.

@@ -10,11 +10,15 @@ package import Logging
 package struct Gate: ServerInterceptor {
   private let trustDomain: String
   private let policy: CurrentPolicy
+  private let audit: AuditLog?
   private let log: Logger
 
-  package init(trustDomain: String, policy: CurrentPolicy, log: Logger) {
+  package init(
+    trustDomain: String, policy: CurrentPolicy, audit: AuditLog? = nil, log: Logger
+  ) {
     self.trustDomain = trustDomain
     self.policy = policy
+    self.audit = audit
     self.log = log
   }
 
@@ -25,39 +29,60 @@ package struct Gate: ServerInterceptor {
       StreamingServerResponse<Output>
   ) async throws -> StreamingServerResponse<Output> {
     var context = context
+    let decision = self.audit.map { Decision($0, context) }
     do {
-      context.transportSpecific = try self.admit(context)
-      return self.guarding(try await next(request, context), context)
+      let (caller, method) = try self.admit(context, decision)
+      context.transportSpecific = caller
+      // What is about no job is decided here.
+      if method.isOfNoJob { try await caller.allowed(method) }
+      return self.guarding(try await next(request, context), context, decision)
     } catch {
-      throw self.status(error, context)
+      throw await self.refused(error, context, decision)
     }
   }
 
-  private func admit(_ context: ServerContext) throws(RPCError) -> Caller {
+  private func admit(
+    _ context: ServerContext, _ decision: Decision?
+  ) throws(RPCError) -> (Caller, Method) {
     guard let peer = context.transportSpecific as? PeerIdentity else {
       throw RPCError(code: .unauthenticated, message: "the client sent no certificate")
     }
-    let caller = try Caller(peer, trustDomain: self.trustDomain, policy: self.policy.value)
+    var caller = try Caller(peer, trustDomain: self.trustDomain, policy: self.policy.value)
     guard let method = Method(context.descriptor) else {
       throw RPCError(
         code: .permissionDenied, message: "\(context.descriptor) is not for anybody")
     }
     try Authorization.check(method, caller)
-    return caller
+    caller.decision = decision
+    return (caller, method)
   }
 
   /// The body of a streaming answer runs after the handler has returned, and fails by itself.
   private func guarding<Output>(
-    _ response: StreamingServerResponse<Output>, _ context: ServerContext
+    _ response: StreamingServerResponse<Output>, _ context: ServerContext, _ decision: Decision?
   ) -> StreamingServerResponse<Output> {
     guard case .success(let contents) = response.accepted else { return response }
     return StreamingServerResponse(metadata: contents.metadata) { writer in
       do {
         return try await contents.producer(writer)
       } catch {
-        throw self.status(error, context)
+        throw await self.refused(error, context, decision)
       }
     }
+  }
+
+  /// The error as a status. Where nothing was allowed before it, the audit says that it was refused.
+  private func refused(
+    _ error: any Error, _ context: ServerContext, _ decision: Decision?
+  ) async -> RPCError {
+    let status = self.status(error, context)
+    guard let decision else { return status }
+    let peer = context.transportSpecific as? PeerIdentity
+    let caller = context.transportSpecific as? Caller
+    await decision.refused(
+      status, name: caller?.name ?? peer?.uris.first ?? peer?.commonName ?? "",
+      serial: (caller?.certificate ?? peer)?.serial ?? "")
+    return status
   }
 
   /// Converts, and logs once a failure.

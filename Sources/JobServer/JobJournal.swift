@@ -6,11 +6,13 @@ package import Logging
 /// is in their environment.
 package struct JobJournal: Sendable {
   private let log: Logger
+  private let audit: AuditLog?
   private let started: AsyncStream<JobID>.Continuation
   private let ids: AsyncStream<JobID>
 
-  package init(log: Logger) {
+  package init(log: Logger, audit: AuditLog? = nil) {
     self.log = log
+    self.audit = audit
     (self.ids, self.started) = AsyncStream.makeStream()
   }
 
@@ -23,6 +25,12 @@ package struct JobJournal: Sendable {
         "job": "\(status.id)", "owner": "\(status.owner)", "name": "\(status.spec.name ?? "")",
         "command": "\(LineLog.cut(command))",
       ])
+    if let audit {
+      var entry = AuditEntry(.started)
+      entry.identity = status.owner
+      entry.job = status.id.description
+      audit.post(entry)
+    }
     self.started.yield(status.id)
   }
 
@@ -53,6 +61,7 @@ package struct JobJournal: Sendable {
   /// Waits for the end of every job that runs now or is started later, and says so, until `finish`.
   func follow(_ engine: some JobWorker) async {
     for job in engine.jobs() where job.state != .finished { self.started.yield(job.id) }
+    await self.catchUp(engine)
     await withDiscardingTaskGroup { group in
       for await id in self.ids {
         group.addTask {
@@ -66,7 +75,27 @@ package struct JobJournal: Sendable {
 
   func finish() { self.started.finish() }
 
+  /// Ends that came while no server ran are in no audit file yet.
+  private func catchUp(_ engine: some JobWorker) async {
+    guard let audit, audit.lastTime > 0 else { return }
+    for job in engine.jobs() where job.state == .finished {
+      guard let status = try? await engine.status(job.id), let end = status.endTime,
+        end > audit.lastTime
+      else { continue }
+      self.auditEnd(status)
+    }
+  }
+
+  private func auditEnd(_ status: JobStatus) {
+    var entry = AuditEntry(.ended)
+    entry.identity = status.owner
+    entry.job = status.id.description
+    entry.reason = status.verdict?.message ?? "unknown"
+    self.audit?.post(entry)
+  }
+
   private func ended(_ status: JobStatus) {
+    self.auditEnd(status)
     self.log.info(
       "job ended",
       metadata: [

@@ -17,6 +17,6 @@ extension JobService {
     let check = try AccessCheck(request, by: caller)
     guard !request.job.isEmpty else { return check.answer(owner: nil) }
     // A job is only told of to whom may see it.
-    return check.answer(owner: try self.find(request.job, for: .getJob, caller).owner)
+    return check.answer(owner: try await self.find(request.job, for: .getJob, caller).owner)
   }
 }

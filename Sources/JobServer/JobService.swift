@@ -37,6 +37,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   ) async throws -> Worker_V1_StartJobResponse {
     let caller = try context.caller
     let spec = try Authorization.bounded(try JobSpec(request.spec), caller)
+    try await caller.allowed(.startJob, spec: request.spec.digest)
     let requestID = request.requestID.isEmpty ? nil : request.requestID
     let status = try await self.engine.start(
       spec, owner: caller.name, requestID: requestID, quota: caller.rights.job.quota)
@@ -50,7 +51,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     let caller = try context.caller
     let signal = try Signal(apiText: request.signal, empty: "TERM")
     let grace = try request.hasGrace ? Duration(request.grace, field: "grace") : .seconds(10)
-    let job = try self.find(request.job, for: .stopJob, caller)
+    let job = try await self.find(request.job, for: .stopJob, caller)
     self.journal.stopping(job, signal: signal, grace: grace, by: caller)
     // Once told, the job ends without us: a client that is sent away comes back to see it.
     let status = try await self.longCalls.run {
@@ -64,7 +65,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   ) async throws -> Worker_V1_SignalJobResponse {
     let caller = try context.caller
     let signal = try Signal(apiText: request.signal)
-    let job = try self.find(request.job, for: .signalJob, caller)
+    let job = try await self.find(request.job, for: .signalJob, caller)
     try await self.engine.signal(job.id, signal.number)
     self.journal.signaled(job, signal: signal, by: caller)
     return Worker_V1_SignalJobResponse()
@@ -73,7 +74,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   package func getJob(
     request: Worker_V1_GetJobRequest, context: ServerContext
   ) async throws -> Worker_V1_GetJobResponse {
-    let job = try self.find(request.job, for: .getJob, try context.caller)
+    let job = try await self.find(request.job, for: .getJob, try context.caller)
     let status = try await self.engine.status(job.id)
     return .with { $0.job = Worker_V1_Job(status) }
   }
@@ -101,7 +102,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     request: Worker_V1_StreamOutputRequest,
     response: RPCWriter<Worker_V1_StreamOutputResponse>, context: ServerContext
   ) async throws {
-    let job = try self.find(request.job, for: .streamOutput, try context.caller)
+    let job = try await self.find(request.job, for: .streamOutput, try context.caller)
     let wanted = try OutputRequest(request, job: job.id)
     guard wanted.follow else {
       return try await self.send(wanted, of: job.id, to: response)
@@ -112,7 +113,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   package func waitJob(
     request: Worker_V1_WaitJobRequest, context: ServerContext
   ) async throws -> Worker_V1_WaitJobResponse {
-    let job = try self.find(request.job, for: .waitJob, try context.caller)
+    let job = try await self.find(request.job, for: .waitJob, try context.caller)
     let status = try await self.longCalls.run { try await self.engine.wait(job.id) }
     return .with { $0.job = Worker_V1_Job(status) }
   }
@@ -121,7 +122,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     request: Worker_V1_RemoveJobRequest, context: ServerContext
   ) async throws -> Worker_V1_RemoveJobResponse {
     let caller = try context.caller
-    let job = try self.find(request.job, for: .removeJob, caller)
+    let job = try await self.find(request.job, for: .removeJob, caller)
     try await self.engine.remove(job.id)
     self.journal.removed(job, by: caller)
     return Worker_V1_RemoveJobResponse()
@@ -142,8 +143,11 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   /// The job that `reference` names, among those the caller may use `method` on.
   func find(
     _ reference: String, for method: Method, _ caller: Caller
-  ) throws(RPCError) -> JobSummary {
-    try JobReference(reference).resolve(among: self.engine.jobs(), for: method, caller)
+  ) async throws(RPCError) -> JobSummary {
+    let job = try JobReference(reference).resolve(
+      among: self.engine.jobs(), for: method, caller)
+    try await caller.allowed(method, job: job.id.description)
+    return job
   }
 
   private func send(

@@ -22,7 +22,7 @@ package struct LineLog: LogHandler {
   }
 
   package func log(event: LogEvent) {
-    var line = "\(Self.now()) \(event.level.rawValue) \(event.message)"
+    var line = "\(Self.text(Clock.wall())) \(event.level.rawValue) \(event.message)"
     let all = self.metadata.merging(event.metadata ?? [:]) { $1 }
     for (key, value) in all.sorted(by: { $0.key < $1.key }) {
       line += " \(key)=\(Self.quoted("\(value)"))"
@@ -30,10 +30,10 @@ package struct LineLog: LogHandler {
     self.write(line + "\n")
   }
 
-  /// The first 200 bytes, in whole characters, of what users can make as long as they like.
-  static func cut(_ text: String) -> String {
-    guard text.utf8.count > 200 else { return text }
-    var end = text.utf8.index(text.startIndex, offsetBy: 200)
+  /// The first bytes, in whole characters, of what users can make as long as they like.
+  static func cut(_ text: String, to most: Int = 200) -> String {
+    guard text.utf8.count > most else { return text }
+    var end = text.utf8.index(text.startIndex, offsetBy: most)
     while end.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: end) }
     return text[..<end] + "…"
   }
@@ -60,8 +60,7 @@ package struct LineLog: LogHandler {
   }
 
   /// UTC with milliseconds, RFC 3339.
-  private static func now() -> String {
-    let wall = Clock.wall()
+  static func text(_ wall: Int64) -> String {
     var seconds = time_t(wall / 1_000_000_000)
     var parts = tm()
     gmtime_r(&seconds, &parts)

@@ -30,6 +30,14 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
     }
   }
 
+  /// Whether it is decided without looking at a job or a spec.
+  var isOfNoJob: Bool {
+    switch self {
+    case .listJobs, .getServerInfo, .whoAmI, .checkAccess: true
+    case .startJob, .stopJob, .signalJob, .removeJob, .getJob, .streamOutput, .waitJob: false
+    }
+  }
+
   /// Tells of nothing but the caller's own rights, so that whoever has any may know them.
   var isAboutOneself: Bool { self == .whoAmI || self == .checkAccess }
 }

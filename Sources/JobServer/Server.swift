@@ -14,6 +14,8 @@ package struct ServerConfiguration: Sendable {
   package var information: ServerInformation
   /// What roles may do; asked again with every reload.
   package var policy: @Sendable () throws -> Policy = { .builtIn }
+  /// Where decisions and the events of jobs are written down; nil: nowhere.
+  package var audit: AuditLog?
   package var limits = TransportLimits()
   /// End all jobs when the server ends.
   package var stopsJobs = false
@@ -61,7 +63,7 @@ package struct Server<Engine: JobWorker>: Sendable {
     self.engine = engine
     self.log = log
     self.loop = loops.next()
-    self.journal = JobJournal(log: log)
+    self.journal = JobJournal(log: log, audit: configuration.audit)
     var limits = configuration.limits
     // Followers shall see the ends of the jobs that are stopped then: their grace, and some.
     if configuration.stopsJobs { limits.shutdownGrace += .seconds(10) }
@@ -79,7 +81,9 @@ package struct Server<Engine: JobWorker>: Sendable {
           longCalls: self.longCalls)
       ],
       interceptors: [
-        Gate(trustDomain: configuration.trustDomain, policy: self.policy, log: log)
+        Gate(
+          trustDomain: configuration.trustDomain, policy: self.policy,
+          audit: configuration.audit, log: log)
       ])
   }
 
@@ -106,6 +110,9 @@ package struct Server<Engine: JobWorker>: Sendable {
         ])
       try await group.waitForAll()
     }
+    if let problem = await self.configuration.audit?.record(AuditEntry(.closed)) {
+      self.log.error("audit incomplete", metadata: ["reason": "\(problem)"])
+    }
     self.log.notice("ended", metadata: ["address": "\(self.address)"])
   }
 
@@ -118,6 +125,8 @@ package struct Server<Engine: JobWorker>: Sendable {
   }
 
   private func reload() {
+    self.configuration.audit?.reopen()
+    self.reloadPolicy()
     do {
       let tls = try self.configuration.tls()
       try self.transport.reload(tls: tls)
@@ -126,6 +135,17 @@ package struct Server<Engine: JobWorker>: Sendable {
         metadata: ["revocation_list": "\(tls.revocationList != nil)"])
     } catch {
       self.log.error("certificates not read again", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  private func reloadPolicy() {
+    do {
+      let policy = try self.configuration.policy()
+      self.policy.replace(policy)
+      self.log.notice(
+        "policy read again", metadata: ["roles": "\(policy.names.joined(separator: ","))"])
+    } catch {
+      self.log.error("policy not read again", metadata: ["reason": "\(error)"])
     }
   }
 

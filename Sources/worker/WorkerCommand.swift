@@ -30,7 +30,8 @@ struct WorkerCommand: ParsableCommand {
           RemoveCommand.self, WhyCommand.self,
         ]),
       CommandGroup(
-        name: "Host", subcommands: [ServeCommand.self, PKICommand.self, AuthCommand.self]),
+        name: "Host",
+        subcommands: [ServeCommand.self, PKICommand.self, AuthCommand.self, AuditCommand.self]),
       CommandGroup(name: "Other", subcommands: [VersionCommand.self, BenchCommand.self]),
     ])
 

@@ -156,7 +156,7 @@ import Testing
     }
   }
 
-  private static func call(_ method: Method, on job: String, _ service: Service) async throws {
+  static func call(_ method: Method, on job: String, _ service: Service) async throws {
     switch method {
     case .startJob: _ = try await service.startJob(.with { $0.spec.command = ["true"] })
     case .stopJob: _ = try await service.stopJob(.with { $0.job = job })

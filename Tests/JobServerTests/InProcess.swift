@@ -38,17 +38,18 @@ func peer(uris: [String], roles: [String], commonName: String? = nil) -> PeerIde
 /// Runs `body` with a client of a service over `engine`, called by `peer`, all in this process.
 func withService(
   _ engine: FakeEngine, as peer: PeerIdentity?, longCalls: LongCalls = LongCalls(),
-  policy: Policy = .builtIn, log: Logger = .silent, _ body: @Sendable (Service) async throws -> Void
+  policy: Policy = .builtIn, audit: AuditLog? = nil, log: Logger = .silent,
+  _ body: @Sendable (Service) async throws -> Void
 ) async throws {
   let transport = InProcessTransport()
   let service = JobService(
     engine: engine, information: ServerInformation(version: "1.2.3", cgroupVersion: "v2"),
-    journal: JobJournal(log: log), longCalls: longCalls)
+    journal: JobJournal(log: log, audit: audit), longCalls: longCalls)
   try await withGRPCServer(
     transport: transport.server, services: [service],
     interceptors: [
       AssumedPeer(peer: peer),
-      Gate(trustDomain: "worker.local", policy: CurrentPolicy(policy), log: log),
+      Gate(trustDomain: "worker.local", policy: CurrentPolicy(policy), audit: audit, log: log),
     ]
   ) { _ in
     try await withGRPCClient(transport: transport.client) { client in

@@ -32,6 +32,10 @@ struct ServeCommand: LoopCommand, Sendable {
   var cgroupRoot: String?
   @Option(help: "What roles may do, a JSON file. (default: the roles admin, user and viewer)")
   var policy: String?
+  @Option(help: "Where each decision and each end of a job is written down. (default: nowhere)")
+  var audit: String?
+  @Option(help: "When that file cannot be written: refuse starts, or allow them.")
+  var auditFailure = AuditFailure.refuse
   @Option(help: "debug, info, notice, warning or error.") var logLevel = LogLevel.info
   @Flag(help: "Stop all jobs when the server ends.") var stopJobsOnExit = false
 
@@ -45,6 +49,7 @@ struct ServeCommand: LoopCommand, Sendable {
     let address = try SocketAddress(parsing: self.listen)
     let policy = try self.policy.map { try Path.absolute($0) }
     _ = try Self.readPolicy(policy)
+    let audit = try self.openAudit()
     EventLoop.runOnCurrentThread { loop in
       do {
         let worker = try await self.openWorker(hiding: folder.path)
@@ -54,6 +59,7 @@ struct ServeCommand: LoopCommand, Sendable {
           information: ServerInformation(
             version: Version.current, cgroupVersion: worker.cgroupVersion))
         configuration.policy = { try Self.readPolicy(policy) }
+        configuration.audit = audit
         configuration.stopsJobs = self.stopJobsOnExit
         try await self.serve(configuration, worker, loop, orders: Self.orders(signals))
         return ExitCode.success
@@ -62,6 +68,15 @@ struct ServeCommand: LoopCommand, Sendable {
         Message.print(failure.description)
         return failure.code
       }
+    }
+  }
+
+  private func openAudit() throws -> AuditLog? {
+    guard let path = self.audit else { return nil }
+    do throws(AuditProblem) {
+      return try AuditLog(path, isRequired: self.auditFailure == .refuse)
+    } catch {
+      throw Failure("cannot keep the audit file \(error)")
     }
   }
 
@@ -125,6 +140,9 @@ enum LogLevel: String, ExpressibleByArgument, CaseIterable, Sendable {
     }
   }
 }
+
+/// What becomes of starts whose line cannot be written.
+enum AuditFailure: String, ExpressibleByArgument, CaseIterable { case refuse, allow }
 
 enum Path {
   /// realpath(3): what a mount in a job's namespace has to cover.

@@ -1,0 +1,159 @@
+import Linux
+
+/// Keeps a line for every decision and every event of a job, in a file that nothing is ever changed in.
+///
+/// DESIGN: entries are queued, and one thread of our own chains and writes them in batches, so that no
+/// event loop waits for a disk. Whoever must not go on without the line waits for it. When a batch
+/// cannot be written, all its entries are lost, and the next line that can says how many.
+package final class AuditLog: Sendable {
+  private struct Waiting {
+    let entry: AuditEntry
+    let time: Int64
+    let writer: CheckedContinuation<AuditProblem?, Never>?
+  }
+
+  private struct State {
+    var queue: [Waiting] = []
+    var isDraining = false
+    var mustReopen = false
+    var file: AuditFile
+    var chain: AuditChain
+    var lost = 0
+    var problem: AuditProblem?
+  }
+
+  /// Beyond so many lines that wait for the disk, those who bring more wait too.
+  private static let longestQueue = 4096
+  /// One for all logs of a process, as the runtime keeps executors for ever.
+  private static let thread = BlockingThreads(name: "audit", count: 1)
+
+  package let path: String
+  /// Whether jobs may only be started when their line was written.
+  package let isRequired: Bool
+  /// When the file was last written to before it was opened; 0: never.
+  let lastTime: Int64
+  private let state: Lock<State>
+
+  /// Opens the file, or makes it, and writes a first line. Blocks.
+  package init(_ path: String, isRequired: Bool = true) throws(AuditProblem) {
+    let (file, end) = try AuditFile.open(path)
+    self.path = path
+    self.isRequired = isRequired
+    self.lastTime = end.chain == nil ? 0 : end.time
+    self.state = Lock(State(file: file, chain: end.chain ?? AuditChain()))
+    var first = AuditEntry(.opened)
+    if end.torn > 0 { first.reason = "an unfinished line of \(end.torn) bytes was cut off" }
+    if let problem = self.write([Waiting(entry: first, time: Clock.wall(), writer: nil)]) {
+      throw problem
+    }
+  }
+
+  /// Why lines cannot be written now; nil when they can.
+  package var problem: AuditProblem? { self.state.withLock { $0.problem } }
+
+  /// Queues the entry.
+  package func post(_ entry: AuditEntry) { self.add(entry, nil) }
+
+  /// Answers once the entry is written, or with what was in the way.
+  package func record(_ entry: AuditEntry) async -> AuditProblem? {
+    await withCheckedContinuation { self.add(entry, $0) }
+  }
+
+  /// Queues the entry, and waits only where too many wait already.
+  package func note(_ entry: AuditEntry) async {
+    guard self.state.withLock({ $0.queue.count >= Self.longestQueue }) else {
+      return self.post(entry)
+    }
+    _ = await self.record(entry)
+  }
+
+  /// After the file was renamed: goes on in a new one of the old name.
+  package func reopen() {
+    self.state.withLock { $0.mustReopen = true }
+    self.drainSoon()
+  }
+
+  private func add(_ entry: AuditEntry, _ writer: CheckedContinuation<AuditProblem?, Never>?) {
+    let waiting = Waiting(entry: entry, time: Clock.wall(), writer: writer)
+    self.state.withLock { $0.queue.append(waiting) }
+    self.drainSoon()
+  }
+
+  private func drainSoon() {
+    let isFirst = self.state.withLock { state in
+      defer { state.isDraining = true }
+      return !state.isDraining
+    }
+    if isFirst { Self.thread.perform { self.drain() } }
+  }
+
+  // MARK: On the thread
+
+  private func drain() {
+    while let (batch, mustReopen) = self.take() {
+      if mustReopen { self.rotate() }
+      let problem = batch.isEmpty ? nil : self.write(batch)
+      for waiting in batch { waiting.writer?.resume(returning: problem) }
+    }
+  }
+
+  private func take() -> ([Waiting], Bool)? {
+    self.state.withLock { state in
+      guard !state.queue.isEmpty || state.mustReopen else {
+        state.isDraining = false
+        return nil
+      }
+      defer {
+        state.queue = []
+        state.mustReopen = false
+      }
+      return (state.queue, state.mustReopen)
+    }
+  }
+
+  private func write(_ batch: [Waiting]) -> AuditProblem? {
+    let (file, before, lost) = self.state.withLock { ($0.file, $0.chain, $0.lost) }
+    var chain = before
+    var text = ""
+    if lost > 0 {
+      var entry = AuditEntry(.lost)
+      entry.count = lost
+      text += chain.line(entry, time: LineLog.text(Clock.wall()))
+    }
+    for waiting in batch { text += chain.line(waiting.entry, time: LineLog.text(waiting.time)) }
+    do throws(SystemError) {
+      try file.append(Array(text.utf8))
+      self.state.withLock { state in
+        state.chain = chain
+        state.lost = 0
+        state.problem = nil
+      }
+      return nil
+    } catch {
+      let problem = AuditProblem("the audit file cannot be written: \(error.reason)")
+      self.state.withLock { state in
+        state.lost += batch.count
+        state.problem = problem
+      }
+      return problem
+    }
+  }
+
+  /// The old file's last line says that it goes on elsewhere; the new one's first links to it.
+  private func rotate() {
+    let old = self.state.withLock { $0.file }
+    guard old.wasRenamed else { return }
+    do throws(AuditProblem) {
+      let (file, end) = try AuditFile.open(self.path)
+      guard end.chain == nil else {
+        throw AuditProblem("\(self.path): is not empty; the old file is still written to")
+      }
+      let last = Waiting(entry: AuditEntry(.rotated), time: Clock.wall(), writer: nil)
+      if let problem = self.write([last]) { throw problem }
+      self.state.withLock { $0.file = file }
+      _ = self.write([Waiting(entry: AuditEntry(.opened), time: Clock.wall(), writer: nil)])
+    } catch {
+      self.state.withLock { $0.problem = error }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import GRPCCore
+import JobAPI
+import JobEngine
+import JobServer
+import Linux
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+/// Which lines calls and jobs leave.
+@Suite struct AuditTests {
+  private static let ownID = "aaaaaaaaaaaaaaaa"
+  private static let foreignID = "bbbbbbbbbbbbbbbb"
+
+  /// The lines that `body` leaves, as objects, without the first.
+  private static func lines(
+    _ engine: FakeEngine, roles: [String] = ["user"],
+    _ body: @Sendable (Service) async throws -> Void
+  ) async throws -> [[String: Google_Protobuf_Value]] {
+    let folder = try TemporaryDirectory()
+    let path = folder.path("audit.log")
+    let log = try AuditLog(path)
+    try await withService(engine, as: peer("alice", roles: roles), audit: log, body)
+    #expect(await log.record(AuditEntry(.closed)) == nil)
+    var check = AuditCheck()
+    try check.read(path)
+    return try File.readText(path).split(separator: "\n").dropFirst().dropLast().map {
+      try Google_Protobuf_Struct(jsonString: String($0)).fields
+    }
+  }
+
+  @Test func aStartIsWrittenDownBeforeAndAfter() async throws {
+    let engine = FakeEngine()
+    let lines = try await Self.lines(engine) { service in
+      _ = try await service.startJob(
+        .with {
+          $0.spec.command = ["deploy", "--token=canary-argument"]
+          $0.spec.environment = ["TOKEN": "canary-value"]
+        })
+    }
+    #expect(lines.map { $0["event"]?.stringValue } == ["decision", "started"])
+    let decision = try #require(lines.first)
+    #expect(decision["identity"]?.stringValue == "alice" && decision["serial"]?.stringValue == "01")
+    #expect(decision["method"]?.stringValue == "StartJob")
+    #expect(decision["decision"]?.stringValue == "allowed")
+    #expect(decision["spec"]?.stringValue.count == 64)
+    #expect(decision["time"]?.stringValue.hasSuffix("Z") == true)
+    #expect(lines.last?["job"]?.stringValue == FakeEngine.newID.description)
+    #expect(!"\(lines)".contains("canary"))
+  }
+
+  @Test func equalSpecsHaveOneDigest() async throws {
+    let lines = try await Self.lines(FakeEngine()) { service in
+      for value in ["1", "1", "2"] {
+        _ = try await service.startJob(
+          .with {
+            $0.spec.command = ["true"]
+            $0.spec.environment = ["A": value, "B": "b", "C": "c", "D": "d"]
+          })
+      }
+    }
+    let digests = lines.compactMap { $0["spec"]?.stringValue }
+    #expect(digests.count == 3 && digests[0] == digests[1] && digests[1] != digests[2])
+  }
+
+  /// One line a call, for every method, and refused where it was refused.
+  @Test(arguments: [
+    ("own", ["user"], "allowed"), ("foreign", ["user"], "refused"),
+    ("missing", ["user"], "refused"),
+    ("own", ["unknown"], "refused"), ("foreign", ["admin"], "allowed"),
+  ])
+  func everyCallLeavesOneLine(job which: String, roles: [String], decision: String) async throws {
+    let id = ["own": Self.ownID, "foreign": Self.foreignID][which] ?? "cccccccccccccccc"
+    let engine = FakeEngine([
+      job(Self.ownID, owner: "alice", state: .finished),
+      job(Self.foreignID, owner: "bob", state: .finished),
+    ])
+    let methods = JobServer.Method.allCases.filter { ![.startJob].contains($0) }
+    let lines = try await Self.lines(engine, roles: roles) { service in
+      for method in methods {
+        _ = await failure { try await AuthorizationTests.call(method, on: id, service) }
+      }
+    }
+    #expect(lines.map { $0["method"]?.stringValue } == methods.map(\.rawValue))
+    let ofJobs = lines.filter { line in
+      let withoutJob = ["ListJobs", "GetServerInfo", "WhoAmI", "CheckAccess"]
+      return roles == ["unknown"] || !withoutJob.contains(line["method"]?.stringValue ?? "")
+    }
+    #expect(Set(ofJobs.map { $0["decision"]?.stringValue }) == [decision])
+    if decision == "allowed" {
+      #expect(Set(ofJobs.map { $0["job"]?.stringValue }) == [id])
+    } else {
+      #expect(ofJobs.allSatisfy { $0["reason"]?.stringValue.isEmpty == false })
+    }
+  }
+
+  @Test func strangersAreNamedByTheirCertificate() async throws {
+    let folder = try TemporaryDirectory()
+    let log = try AuditLog(folder.path("a"))
+    let stranger = peer("mallory", roles: ["admin"], domain: "elsewhere.example")
+    try await withService(FakeEngine(), as: stranger, audit: log) { service in
+      _ = await failure { _ = try await service.listJobs(Worker_V1_ListJobsRequest()) }
+    }
+    _ = await log.record(AuditEntry(.closed))
+    let text = try File.readText(folder.path("a"))
+    #expect(text.contains("spiffe://elsewhere.example/user/mallory"))
+    #expect(text.contains("\"decision\":\"refused\""))
+  }
+
+  /// A disk that is full: nothing is started, everything else goes on.
+  @Test(.requiresRoot, arguments: [true, false])
+  func aFullDiskRefusesStartsUnlessToldOtherwise(isRequired: Bool) async throws {
+    let engine = FakeEngine([job(Self.ownID, owner: "alice")])
+    try await withSmallDisk("8k") { disk in
+      let log = try AuditLog("\(disk)/audit.log", isRequired: isRequired)
+      var entry = AuditEntry(.reloaded)
+      entry.reason = String(repeating: "x", count: 900)
+      while await log.record(entry) == nil {}
+      // Not even a short line finds room.
+      while await log.record(AuditEntry(.reloaded)) == nil {}
+      try await withService(engine, as: peer("alice", roles: ["user"]), audit: log) { service in
+        let start = await failure {
+          _ = try await service.startJob(.with { $0.spec.command = ["true"] })
+        }
+        #expect(start?.code == (isRequired ? .failedPrecondition : nil))
+        if isRequired { #expect(start?.message.contains("No space left on device") == true) }
+        let stop = await failure { _ = try await service.stopJob(.with { $0.job = Self.ownID }) }
+        #expect(stop == nil)
+      }
+    }
+    let started = engine.calls.withLock { $0 }.filter { $0.hasPrefix("start") }
+    #expect(started.isEmpty == isRequired)
+  }
+}
