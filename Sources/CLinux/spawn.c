@@ -105,8 +105,8 @@ IN_CHILD int attach(const struct clinux_spawn *r) {
   return 0;
 }
 
-IN_CHILD int reset_oom_score(void) {
-  int fd = (int)call(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+IN_CHILD int reset_oom_score(int proc) {
+  int fd = (int)call(SYS_openat, proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return -1;
   long written = call(SYS_write, fd, "0", 1);
   int error = errno;
@@ -174,7 +174,11 @@ IN_CHILD void child(const struct clinux_spawn *r) {
     fail(pipe, CLINUX_STEP_CGROUP_NAMESPACE);
   if (r->new_session && call(SYS_setsid) < 0) fail(pipe, CLINUX_STEP_SESSION);
   // Before the descriptors are closed is as good as after; before the uid changes is needed.
-  if (r->reset_oom_score && reset_oom_score() < 0) fail(pipe, CLINUX_STEP_OOM_SCORE);
+  if (r->reset_oom_score && reset_oom_score(r->proc) < 0) fail(pipe, CLINUX_STEP_OOM_SCORE);
+  // Before its descriptor is closed. The kernel gives every capability in it, and in it alone; those
+  // that are not kept go below.
+  if (r->user_namespace >= 0 && call(SYS_setns, r->user_namespace, CLONE_NEWUSER) < 0)
+    fail(pipe, CLINUX_STEP_USER_NAMESPACE);
   int placed = place_descriptors(r);
   if (placed < 0) fail(pipe, CLINUX_STEP_DESCRIPTORS);
   pipe = placed;

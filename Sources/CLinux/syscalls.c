@@ -13,7 +13,6 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -118,18 +117,6 @@ int clinux_waitid_pidfd(int pidfd, int nohang, int *code, int *status) {
 }
 
 pid_t clinux_reap_any(int *status) { return waitpid(-1, status, WNOHANG); }
-
-int clinux_mount(
-    const char *source, const char *target, const char *type, unsigned long flags,
-    const char *data) {
-  return mount(source, target, type, flags, data);
-}
-
-int clinux_unmount_detach(const char *target) { return umount2(target, MNT_DETACH); }
-
-int clinux_pivot_root(const char *new_root, const char *put_old) {
-  return (int)syscall(SYS_pivot_root, new_root, put_old);
-}
 
 int clinux_loopback_up(void) {
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

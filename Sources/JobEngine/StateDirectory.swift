@@ -23,12 +23,27 @@ final class StateDirectory: Sendable {
       if !File.exists("jobs", in: folder) { try File.makeFolder("jobs", in: folder) }
       self.jobs = try File.open("jobs", in: folder, O_RDONLY | O_DIRECTORY)
       self.lock = try File.open("lock", in: folder, O_RDWR | O_CREAT)
-      self.programFile = try File.open(program, OpenFlags.path)
+      self.programFile = try Self.openProgram(program)
     } catch {
       throw WorkerError(
         .failedPrecondition, "cannot use the state directory '\(path)': \(error)")
     }
     try self.takeLock()
+  }
+
+  /// On a read-only mount of its own that no path leads to: PID 1's /proc/1/exe points there, and a job
+  /// that comes to open it still cannot write the host's binary (CVE-2019-5736).
+  private static func openProgram(_ path: String) throws(SystemError) -> OwnedDescriptor {
+    let file = try File.open(path, OpenFlags.path)
+    do throws(SystemError) {
+      let mount = try DetachedMount(copying: file)
+      try mount.set([.readOnly, .noSetUID, .noDevices])
+      return mount.takeDescriptor()
+    } catch {
+      // Whoever may not mount can start no jobs either.
+      guard error.errno == EPERM else { throw error }
+      return file
+    }
   }
 
   var jobsPath: String { "\(self.path)/jobs" }

@@ -27,8 +27,9 @@ struct Birth: ~Copyable {
     let messages = try Pipe()
     let orders = try Pipe()
     // A pipe is its maker's, 0600: `echo > /dev/stderr` opens it anew and would be refused.
-    try stdout.writeEnd.setOwner(uid: plan.user.uid, gid: plan.user.gid)
-    try stderr.writeEnd.setOwner(uid: plan.user.uid, gid: plan.user.gid)
+    let owner = plan.hostUser
+    try stdout.writeEnd.setOwner(uid: owner.uid, gid: owner.gid)
+    try stderr.writeEnd.setOwner(uid: owner.uid, gid: owner.gid)
     let null = try File.open("/dev/null", O_RDWR)
     let memory = try SealedMemory.make(name: "plan", plan.encoded())
     let program = try File.open("/proc/self/exe", OpenFlags.path)

@@ -10,13 +10,21 @@ enum FirstProcess {
     Threads.nameCurrent("worker-init")  // an execveat leaves a descriptor's number as the name
     do throws(InitFailure) {
       let plan = try self.plan(Inherited.take(3))
-      for step in Setup.steps { try step.run(plan, orders) }
+      for step in Setup.before { try step.run(plan, orders) }
+      let kept = try self.mount(plan)
+      for step in Setup.after { try step.run(plan, orders) }
       var loop = try ReapLoop(orders: orders)
-      try loop.startTarget(plan)
+      try loop.startTarget(plan, kept)
       loop.run()
     } catch {
       KeeperPipe.tell(.failed(error))
       _exit(1)
+    }
+  }
+
+  private static func mount(_ plan: LaunchPlan) throws(InitFailure) -> Mounts.Kept {
+    do throws(SystemError) { return try Mounts.build(plan) } catch {
+      throw InitFailure(step: "mount", error)
     }
   }
 

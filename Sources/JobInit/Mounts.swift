@@ -1,63 +1,141 @@
+// DESIGN. What a job sees of the file system. Nothing is looked up twice: each source and each target is a
+// descriptor, opened below the job's root without leaving it, and what lies in /proc is reached
+// through the descriptor of the mount made here (CVE-2025-31133, -52565 and -52881 lived of paths).
+//
+//   1. copies of all sources, before anything hides them
+//   2. the root: the host's tree made read-only in one call, or a tree of its own pivoted into
+//   3. /proc, /sys, /dev, and what of /proc must not be seen or written
+//   4. the plan's own mounts, in order
 import Glibc
 import JobStore
 import Linux
 
-/// What a job sees of the file system.
-enum Mounts {
-  /// mount_namespaces(7): with `private` nothing passes in either direction.
-  static func makePrivate() throws(SystemError) {
-    try Mount.mount(at: "/", [.recursive, .private])
+/// Builds the job's tree.
+struct Mounts: ~Copyable {
+  private let tree: FileTree
+  private let proc: OwnedDescriptor
+  private let devices: Devices
+
+  /// What the target's start needs of the tree.
+  struct Kept: ~Copyable {
+    let proc: OwnedDescriptor
+    /// Or -1.
+    let userNamespace: CInt
+
+    deinit { if self.userNamespace >= 0 { close(self.userNamespace) } }
   }
 
-  /// The job's own processes only.
-  static func mountProc() throws(SystemError) {
-    try Mount.mount("proc", at: "/proc", type: "proc", [.noSetUID, .noDevices, .noExec])
+  static let safe: DetachedMount.Attributes = [.noSetUID, .noDevices]
+
+  static func build(_ plan: LaunchPlan) throws(SystemError) -> Kept {
+    let proc = try DetachedMount("proc", ["hidepid=2"], [.noSetUID, .noDevices, .noExec])
+    let userNamespace = try plan.idRange.map { range throws(SystemError) in
+      try UserNamespace.make(first: range.first, count: range.count, proc: proc.descriptor)
+        .release()
+    }
+    let sources = try Sources(plan)
+    let tree = try Root.make(plan, userNamespace: userNamespace ?? -1)
+    let mounts = try self.system(tree, proc)
+    try mounts.maskProc()
+    try mounts.perform(plan.mounts, sources)
+    _ = chdir("/")  // cannot fail: it is where the root is
+    return Kept(proc: mounts.takeProc(), userNamespace: userNamespace ?? -1)
   }
 
-  static func perform(_ steps: [LaunchPlan.MountStep]) throws(SystemError) {
-    var hidingPlace: String?
-    for step in steps { try self.perform(step, &hidingPlace) }
+  /// The three that every system has.
+  private static func system(
+    _ tree: consuming FileTree, _ proc: consuming DetachedMount
+  ) throws(SystemError) -> Mounts {
+    try proc.attach(on: try tree.placeOrNew("/proc", isFile: false))
+    // Of its own network namespace, and without the file systems that the host mounts below it:
+    // cgroups, debugfs, tracefs, securityfs, bpf.
+    let sys = try DetachedMount("sysfs", [], [.readOnly, .noSetUID, .noDevices, .noExec])
+    try sys.attach(on: try tree.placeOrNew("/sys", isFile: false))
+    let devices = try Devices.mount(in: tree)
+    return Mounts(tree: tree, proc: proc.takeDescriptor(), devices: devices)
   }
 
-  /// `hidingPlace`: a folder that is hidden already, if there is one.
-  private static func perform(
-    _ step: LaunchPlan.MountStep, _ hidingPlace: inout String?
+  private consuming func takeProc() -> OwnedDescriptor { self.proc }
+
+  private func maskProc() throws(SystemError) {
+    for name in KernelFiles.masked { try self.hide(name, in: self.proc) }
+    for name in KernelFiles.readOnly {
+      guard let target = try Self.place(name, in: self.proc) else { continue }
+      let copy = try DetachedMount(copying: target)
+      try copy.set(Self.safe.union([.readOnly, .noExec]))
+      try copy.attach(on: target)
+    }
+  }
+}
+
+/// Files of proc(5) that tell about or act on the whole host; as container engines mask them.
+private enum KernelFiles {
+  static let masked = [
+    "acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "sched_debug", "scsi",
+    "slabinfo", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo",
+  ]
+
+  /// Kernel settings: uid 0 owns them, and would write them even without capabilities.
+  static let readOnly = ["bus", "fs", "irq", "sys"]
+}
+
+// The plan's mounts, one by one.
+extension Mounts {
+  private func perform(
+    _ steps: [LaunchPlan.MountStep], _ sources: Sources
   ) throws(SystemError) {
-    switch step {
-    case .bind(let source, let target, let readOnly):
-      try Mount.mount(source, at: target, [.bind, .recursive])
-      // mount(2): a bind mount takes its flags only by a remount.
-      try self.remount(target, readOnly ? [.readOnly] : [])
-    case .tmpfs(let target, let options):
-      try Mount.mount("tmpfs", at: target, type: "tmpfs", [.noSetUID, .noDevices], data: options)
-    case .hide(let target):
-      try self.hide(target, &hidingPlace)
-    case .readOnly(let target):
-      guard access(target, F_OK) == 0 else { return }  // not on this kernel: nothing to protect
-      try Mount.mount(target, at: target, [.bind, .recursive])
-      try self.remount(target, [.readOnly, .noExec])
+    var sources = sources.mounts[...]
+    for step in steps {
+      switch step {
+      case .bind(_, let target, _):
+        guard let source = sources.popFirst() else { continue }
+        let place = try self.tree.placeOrNew(target, isFile: source.isFile)
+        try source.mount.attach(on: place)
+      case .cover(_, let target):
+        guard let source = sources.popFirst(), let place = try self.placeIfThere(target)
+        else { continue }
+        try source.mount.attach(on: place)
+      case .tmpfs(let target, let options):
+        let mount = try DetachedMount(
+          "tmpfs", options.split(separator: ",").map(String.init), Self.safe)
+        try mount.attach(on: try self.tree.placeOrNew(target, isFile: false))
+      case .hide(let target):
+        guard let place = try self.placeIfThere(target) else { continue }
+        try self.hide(place)
+      }
     }
   }
 
-  private static func remount(_ target: String, _ flags: Mount.Flags) throws(SystemError) {
-    try Mount.mount(at: target, flags.union([.bind, .remount, .noSetUID, .noDevices]))
+  private func placeIfThere(_ path: String) throws(SystemError) -> OwnedDescriptor? {
+    do throws(SystemError) { return try self.tree.place(path) } catch {
+      if error.errno == ENOENT || error.errno == ENOTDIR || error.errno == EACCES { return nil }
+      throw error
+    }
+  }
+
+  private static func place(
+    _ name: String, in folder: borrowing OwnedDescriptor
+  ) throws(SystemError) -> OwnedDescriptor? {
+    do throws(SystemError) {
+      return try File.open(name, in: folder, OpenFlags.path | O_NOFOLLOW)
+    } catch {
+      if error.errno == ENOENT { return nil }  // not in this kernel: nothing to protect
+      throw error
+    }
+  }
+
+  private func hide(
+    _ name: String, in folder: borrowing OwnedDescriptor
+  ) throws(SystemError) {
+    guard let place = try Self.place(name, in: folder) else { return }
+    try self.hide(place)
   }
 
   /// An empty read-only folder, or /dev/null, in place of what must not be seen.
-  private static func hide(_ target: String, _ hidingPlace: inout String?) throws(SystemError) {
-    var status = stat()
-    guard stat(target, &status) == 0 else {
-      if errno == ENOENT || errno == ENOTDIR || errno == EACCES { return }
-      throw SystemError(call: "stat(\(target))", errno: errno)
+  private func hide(_ place: borrowing OwnedDescriptor) throws(SystemError) {
+    guard try HostPath.isFolder(place) else {
+      return try DetachedMount(copying: self.devices.null).attach(on: place)
     }
-    guard status.st_mode & S_IFMT == S_IFDIR else {
-      return try Mount.mount("/dev/null", at: target, [.bind])
-    }
-    // One empty file system serves all: making one costs several times a bind.
-    if let hidingPlace { return try Mount.mount(hidingPlace, at: target, [.bind]) }
-    try Mount.mount(
-      "tmpfs", at: target, type: "tmpfs", [.readOnly, .noSetUID, .noDevices, .noExec],
-      data: "mode=0,size=4k")
-    hidingPlace = target
+    try DetachedMount(copying: self.devices.empty).attach(on: place)
   }
 }

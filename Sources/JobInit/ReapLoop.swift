@@ -17,8 +17,10 @@ struct ReapLoop: ~Copyable {
     self.orders = orders
   }
 
-  mutating func startTarget(_ plan: LaunchPlan) throws(InitFailure) {
-    self.target = try Target.start(plan)
+  mutating func startTarget(
+    _ plan: LaunchPlan, _ kept: consuming Mounts.Kept
+  ) throws(InitFailure) {
+    self.target = try Target.start(plan, kept)
     self.closeOutput()
     KeeperPipe.tell(.started(pid: self.target))
   }

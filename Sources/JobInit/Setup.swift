@@ -25,7 +25,7 @@ struct SetupStep {
 
 /// The set-up of a job, in the order in which it must happen.
 enum Setup {
-  static var steps: [SetupStep] {
+  static var before: [SetupStep] {
     [
       // First: from here on the job cannot outlive its keeper, whatever fails below.
       SetupStep("lifeline") { plan, orders throws(SystemError) in try Lifeline.tie(to: orders) },
@@ -35,12 +35,13 @@ enum Setup {
       },
       // Before anything of the job runs: whoever holds the server's keyring may read its keys.
       SetupStep("keyring") { plan, orders throws(SystemError) in try Keyring.leave() },
-      // Before the first mount: nothing below may reach the host.
-      SetupStep("mount") { plan, orders throws(SystemError) in try Mounts.makePrivate() },
-      // Needs the new PID namespace, which the clone made.
-      SetupStep("mount") { plan, orders throws(SystemError) in try Mounts.mountProc() },
-      // After /proc, as masks go on top of it.
-      SetupStep("mount") { plan, orders throws(SystemError) in try Mounts.perform(plan.mounts) },
+    ]
+  }
+
+  // Between the two: `Mounts.build`, which gives back what the target's start needs.
+
+  static var after: [SetupStep] {
+    [
       // Needs CAP_NET_ADMIN in the new network namespace; the target has it no more.
       SetupStep("network") { plan, orders throws(SystemError) in try Network.raiseLoopback(plan) },
       // Needs CAP_SYS_ADMIN in the new UTS namespace.

@@ -6,17 +6,20 @@ import Linux
 /// The user's command.
 enum Target {
   /// Starts it as a child of PID 1; returns once it was executed.
-  static func start(_ plan: LaunchPlan) throws(InitFailure) -> Int32 {
+  static func start(
+    _ plan: LaunchPlan, _ kept: consuming Mounts.Kept
+  ) throws(InitFailure) -> Int32 {
     var spawn = Spawn(
       .paths(self.candidates(plan)), arguments: plan.command, descriptors: [0, 1, 2])
     spawn.environment = plan.environment
     spawn.newSession = true
-    spawn.resetsOOMScore = true
+    spawn.resetsOOMScoreIn = kept.proc.rawValue
+    spawn.userNamespace = kept.userNamespace
     spawn.resourceLimits = plan.resourceLimits
     spawn.user = plan.user
     spawn.capabilities = plan.capabilities
     spawn.noNewPrivileges = true
-    spawn.deniesSystemCalls = true
+    spawn.deniesSystemCalls = plan.deniesSystemCalls
     spawn.workdir = plan.workdir
     let outcome: Spawn.Outcome
     do throws(SystemError) { outcome = try spawn.start() } catch {
@@ -48,6 +51,7 @@ enum Target {
       case CLINUX_STEP_UID.rawValue: ("setuid", "\(plan.user.uid)")
       case CLINUX_STEP_CAPABILITIES.rawValue: ("capabilities", plan.command[0])
       case CLINUX_STEP_NO_NEW_PRIVS.rawValue: ("no_new_privs", plan.command[0])
+      case CLINUX_STEP_USER_NAMESPACE.rawValue: ("setns", "user namespace")
       case CLINUX_STEP_SECCOMP.rawValue: ("seccomp", plan.command[0])
       case CLINUX_STEP_WORKDIR.rawValue: ("chdir", plan.workdir)
       case CLINUX_STEP_EXEC.rawValue: ("exec", plan.command[0])

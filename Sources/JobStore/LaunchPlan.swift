@@ -7,14 +7,24 @@ package import Linux
 package struct LaunchPlan: Hashable, Sendable {
   /// One mount of the job's tree, done in order after /proc.
   package enum MountStep: Hashable, Sendable {
-    /// Shows `source` at `target`, with everything mounted below it.
+    /// Shows `source` at `target`, without what is mounted below it; `target` is made if need be.
     case bind(source: String, target: String, readOnly: Bool)
+    /// Shows `source` in place of `target`, read-only, if there is one.
+    case cover(source: String, target: String)
     /// An empty file system in memory, with the options of tmpfs(5).
     case tmpfs(target: String, options: String)
-    /// Makes a file or folder unreadable, if it is there: an empty read-only folder or /dev/null on it.
+    /// Makes a file or folder empty, if it is there: an empty read-only folder or /dev/null on it.
     case hide(target: String)
-    /// Makes what is mounted at `target` read-only.
-    case readOnly(target: String)
+  }
+
+  /// A range of ids outside that the ids from 0 on are inside.
+  package struct IDRange: Hashable, Sendable {
+    package var first: UInt32
+    package var count: UInt32
+    package init(first: UInt32, count: UInt32) {
+      self.first = first
+      self.count = count
+    }
   }
 
   package var jobID: String
@@ -29,7 +39,15 @@ package struct LaunchPlan: Hashable, Sendable {
   package var resourceLimits: [Spawn.ResourceLimit] = []
   /// False: the host's network.
   package var ownNetwork = true
+  /// On top of the job's root with its /proc, /sys and /dev.
   package var mounts: [MountStep] = []
+  /// The folder that is the job's root; nil: the host's tree, read-only.
+  package var rootfs: String?
+  package var rootIsReadOnly = false
+  /// With it the job has a user namespace, and `user` is meant inside.
+  package var idRange: IDRange?
+  /// False: no seccomp filter.
+  package var deniesSystemCalls = true
   /// The cgroup2 folder to be born in, if the host has cgroup2.
   package var cgroup2: String?
   /// v1 folders to attach to by their `tasks` files.
@@ -58,6 +76,12 @@ package struct LaunchPlan: Hashable, Sendable {
 }
 
 extension LaunchPlan {
+  /// `user` as the host sees it.
+  package var hostUser: Spawn.User {
+    guard let range = self.idRange else { return self.user }
+    return Spawn.User(uid: range.first + self.user.uid, gid: range.first + self.user.gid)
+  }
+
   package func encoded() -> [UInt8] {
     var fields = Fields()
     fields.append("job", self.jobID)
@@ -76,6 +100,11 @@ extension LaunchPlan {
     }
     fields.append("network", self.ownNetwork ? "own" : "host")
     for mount in self.mounts { mount.append(to: &fields) }
+    fields.append("rootfs", self.rootfs)
+    if self.rootIsReadOnly { fields.append("rootfs.mode", "ro") }
+    fields.append("ids.first", self.idRange?.first)
+    fields.append("ids.count", self.idRange?.count)
+    fields.append("seccomp", self.deniesSystemCalls ? "on" : "off")
     fields.append("cgroup2", self.cgroup2)
     fields.append("cgroup1", all: self.cgroupsV1)
     for evidence in self.evidence {
@@ -102,6 +131,12 @@ extension LaunchPlan {
     self.resourceLimits = Self.resourceLimits(fields)
     self.ownNetwork = fields["network"] != "host"
     self.mounts = try MountStep.all(in: fields)
+    self.rootfs = fields["rootfs"]
+    self.rootIsReadOnly = fields["rootfs.mode"] == "ro"
+    if let first: UInt32 = fields.number("ids.first") {
+      self.idRange = IDRange(first: first, count: try fields.required("ids.count"))
+    }
+    self.deniesSystemCalls = fields["seccomp"] != "off"
     self.cgroup2 = fields["cgroup2"]
     self.cgroupsV1 = fields.all("cgroup1")
     self.evidence = zip(fields.all("evidence.name"), fields.all("evidence"))
@@ -136,10 +171,10 @@ extension LaunchPlan.MountStep {
       fields.append("mount", "hide")
       fields.append("mount.target", target)
       fields.append("mount.source", "")
-    case .readOnly(let target):
-      fields.append("mount", "ro")
+    case .cover(let source, let target):
+      fields.append("mount", "cover")
       fields.append("mount.target", target)
-      fields.append("mount.source", "")
+      fields.append("mount.source", source)
     }
   }
 
@@ -153,7 +188,7 @@ extension LaunchPlan.MountStep {
       case "bind-ro": steps.append(.bind(source: source, target: target, readOnly: true))
       case "tmpfs": steps.append(.tmpfs(target: target, options: source))
       case "hide": steps.append(.hide(target: target))
-      case "ro": steps.append(.readOnly(target: target))
+      case "cover": steps.append(.cover(source: source, target: target))
       default: throw .malformed("launch: unknown mount '\(kind)'")
       }
     }

@@ -50,7 +50,10 @@ package struct Spawn: ~Copyable {
   package var attach: [CInt] = []
   package var unsharesCgroup = false
   package var newSession = false
-  package var resetsOOMScore = false
+  /// Sets oom_score_adj to 0 by way of this proc(5).
+  package var resetsOOMScoreIn: CInt?
+  /// A user namespace to enter; `user` and `capabilities` are meant in it.
+  package var userNamespace: CInt = -1
   package var resourceLimits: [ResourceLimit] = []
   package var user: User?
   /// Capabilities to keep as a bit set; nil leaves all as they are.
@@ -94,7 +97,9 @@ package struct Spawn: ~Copyable {
     request.cgroup = self.cgroup
     request.unshare_cgroup = self.unsharesCgroup ? 1 : 0
     request.new_session = self.newSession ? 1 : 0
-    request.reset_oom_score = self.resetsOOMScore ? 1 : 0
+    request.reset_oom_score = self.resetsOOMScoreIn == nil ? 0 : 1
+    request.proc = self.resetsOOMScoreIn ?? -1
+    request.user_namespace = self.userNamespace
     if let user = self.user {
       request.change_user = 1
       request.uid = user.uid

@@ -66,49 +66,50 @@ import Testing
     #expect(environment.filter { $0.hasPrefix("PATH=") }.count == 1)
   }
 
-  @Test(arguments: ["/var/lib/worker", "/tmp/state", "/var/tmp/state"])
-  func bindsComeBeforeWhatHidesTheirSources(state: String) throws {
-    let steps = MountPlan.steps(
-      jobFolder: "\(state)/jobs/x", stateDirectory: state, hidden: ["/etc/worker"], memory: nil,
-      mounts: [])
-    let hide = try #require(steps.firstIndex(of: .hide(target: state)))
-    var shadowed: Set<String> = []
-    for step in steps[..<hide] {
-      guard case .bind(let source, let target, _) = step else { continue }
-      #expect(!shadowed.contains { source.hasPrefix("\($0)/") })
-      shadowed.insert(target)
-    }
-    #expect(shadowed == ["/tmp", "/var/tmp"])
-    #expect(steps.contains(.hide(target: "/etc/worker")))
-    #expect(steps.contains(.hide(target: "/sys/fs/cgroup")))
-    #expect(steps.contains(.readOnly(target: "/proc/sys")))
+  private func steps(
+    user: ResolvedUser = .own(61_184), memory: Int64? = nil, mounts: String = ""
+  ) -> [LaunchPlan.MountStep] {
+    var spec = JobSpec(command: ["true"])
+    spec.limits.memory = memory
+    let plan = MountPlan(
+      jobFolder: "/s/jobs/x", hidden: ["/s", "/etc/worker"], mounts: MountInfo.parse(mounts))
+    return plan.steps(for: spec, as: user)
   }
 
-  @Test func everyCgroupMountIsHiddenAndTheRestOfSysReadOnly() throws {
-    let mounts = MountInfo.parse(
-      """
-      1 0 0:1 / /sys rw - sysfs sysfs rw
-      2 0 0:2 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
-      3 0 0:2 / /srv/cg\\040x rw - cgroup2 cgroup2 rw
-      4 0 0:3 / /srv/v1 rw - cgroup cgroup rw,memory
-      5 0 0:4 / /sys/fs/bpf rw - bpf bpf rw
-      6 0 0:5 / /sys/kernel/debug/tracing rw - tracefs tracefs rw
-      """)
-    let steps = MountPlan.steps(
-      jobFolder: "/s/jobs/x", stateDirectory: "/s", hidden: [], memory: nil, mounts: mounts)
-    for path in ["/sys/fs/cgroup", "/srv/cg x", "/srv/v1"] {
-      #expect(steps.filter { $0 == .hide(target: path) }.count == 1)
+  @Test func stateKeysSocketsAndHomesAreHidden() {
+    let steps = self.steps()
+    for path in ["/s", "/etc/worker", "/run", "/home", "/root"] {
+      #expect(steps.filter { $0 == .hide(target: path) }.count == 1, "\(path)")
     }
-    let sys = try #require(steps.firstIndex(of: .readOnly(target: "/sys")))
-    let below = try #require(steps.firstIndex(of: .readOnly(target: "/sys/fs/bpf")))
-    let mask = try #require(steps.firstIndex(of: .hide(target: "/sys/kernel/debug")))
-    #expect(sys < below && below < mask)
-    #expect(!steps.contains(.readOnly(target: "/sys/kernel/debug/tracing")))
+  }
+
+  @Test func aUserOfTheHostKeepsItsHomeAndItsEntry() throws {
+    let build = try #require(try ResolvedUser.resolve(.named("build"), in: self.database))
+    let steps = self.steps(user: build)
+    #expect(!steps.contains(.hide(target: "/home")))
+    #expect(!steps.contains(.cover(source: "/s/jobs/x/files/passwd", target: "/etc/passwd")))
+    #expect(
+      self.steps().contains(.cover(source: "/s/jobs/x/files/passwd", target: "/etc/passwd")))
+  }
+
+  @Test func everyCgroupMountOutsideOfSysIsHidden() {
+    let steps = self.steps(
+      mounts: """
+        1 0 0:1 / /sys rw - sysfs sysfs rw
+        2 0 0:2 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
+        3 0 0:2 / /srv/cg\\040x rw - cgroup2 cgroup2 rw
+        4 0 0:3 / /srv/v1 rw - cgroup cgroup rw,memory
+        5 0 0:3 / /run/v1 rw - cgroup cgroup rw,memory
+        """)
+    #expect(steps.filter { $0 == .hide(target: "/srv/cg x") }.count == 1)
+    #expect(steps.filter { $0 == .hide(target: "/srv/v1") }.count == 1)
+    #expect(!steps.contains(.hide(target: "/sys/fs/cgroup")))
+    #expect(!steps.contains(.hide(target: "/run/v1")))
   }
 
   @Test func sharedMemoryIsBoundedByTheMemoryLimit() {
-    let steps = MountPlan.steps(
-      jobFolder: "/s/jobs/x", stateDirectory: "/s", hidden: [], memory: 64 << 20, mounts: [])
-    #expect(steps.contains(.tmpfs(target: "/dev/shm", options: "mode=1777,size=67108864")))
+    let shared = LaunchPlan.MountStep.tmpfs(
+      target: "/dev/shm", options: "mode=1777,size=67108864")
+    #expect(self.steps(memory: 64 << 20).contains(shared))
   }
 }

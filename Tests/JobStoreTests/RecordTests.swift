@@ -22,10 +22,14 @@ import Testing
     plan.mounts = [
       .bind(source: "/a b", target: "/tmp", readOnly: false),
       .tmpfs(target: "/dev/shm", options: "mode=1777"),
-      .hide(target: "/sys/fs/cgroup"), .readOnly(target: "/proc/sys"),
+      .hide(target: "/sys/fs/cgroup"), .cover(source: "/e", target: "/etc/passwd"),
       .bind(source: "/c", target: "/d", readOnly: true),
     ]
     plan.resourceLimits = [.init(resource: 7, soft: 1, hard: 2)]
+    plan.rootfs = "/srv/tree"
+    plan.rootIsReadOnly = true
+    plan.idRange = .init(first: 1 << 20, count: 1 << 16)
+    plan.deniesSystemCalls = false
     plan.ownNetwork = false
     plan.cgroup2 = "/sys/fs/cgroup/x"
     plan.cgroupsV1 = ["/sys/fs/cgroup/cpu/x", "/sys/fs/cgroup/memory/x"]

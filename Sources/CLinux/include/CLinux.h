@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CLinuxMount.h"
 #include "CLinuxSocket.h"
 #include "CLinuxSpawn.h"
 
@@ -67,22 +68,6 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 int clinux_waitid_pidfd(int pidfd, int nohang, int *code, int *status);
 /// Reaps any child that has ended: its pid and wait status as by waitpid(2); 0 when none has.
 pid_t clinux_reap_any(int *status);
-
-/// Mounts: C because <sys/mount.h> clashes with <linux/mount.h>, and for pivot_root(2).
-int clinux_mount(
-    const char *source, const char *target, const char *type, unsigned long flags,
-    const char *data);
-int clinux_unmount_detach(const char *target);
-int clinux_pivot_root(const char *new_root, const char *put_old);
-#define CLINUX_MS_RDONLY 1UL
-#define CLINUX_MS_NOSUID 2UL
-#define CLINUX_MS_NODEV 4UL
-#define CLINUX_MS_NOEXEC 8UL
-#define CLINUX_MS_REMOUNT 32UL
-#define CLINUX_MS_BIND 4096UL
-#define CLINUX_MS_REC 16384UL
-#define CLINUX_MS_PRIVATE (1UL << 18)
-#define CLINUX_MS_SLAVE (1UL << 19)
 
 /// Brings the interface `lo` of the current network namespace up, see netdevice(7).
 int clinux_loopback_up(void);

@@ -20,6 +20,7 @@ enum clinux_step {
   CLINUX_STEP_WORKDIR = 12,
   CLINUX_STEP_EXEC = 13,
   CLINUX_STEP_SECCOMP = 14,
+  CLINUX_STEP_USER_NAMESPACE = 15,
 };
 
 /// What the child writes to the error pipe: always this much, in one write.
@@ -50,8 +51,11 @@ struct clinux_spawn {
   int descriptor_count;
   /// setsid(2): own session and process group, no controlling terminal.
   int new_session;
-  /// Writes "0" to /proc/self/oom_score_adj.
+  /// Writes "0" to self/oom_score_adj in the folder open at `proc`, which must be a proc(5).
   int reset_oom_score;
+  int proc;
+  /// A user namespace to enter, see setns(2), or -1; all ids below are meant in it.
+  int user_namespace;
   const struct clinux_rlimit *rlimits;
   int rlimit_count;
   /// setgroups, setresgid, setresuid with these, unless `change_user` is 0.

@@ -136,10 +136,10 @@ struct Launcher: Sendable {
       capabilities: user.capabilities)
     plan.resourceLimits = Self.resourceLimits()
     plan.ownNetwork = spec.network == .none
-    plan.mounts = MountPlan.steps(
-      jobFolder: self.state.path(job.id), stateDirectory: self.state.path, hidden: self.hidden,
-      memory: spec.limits.memory,
+    let mounts = MountPlan(
+      jobFolder: self.state.path(job.id), hidden: [self.state.path] + self.hidden,
       mounts: MountInfo.parse(try File.readText("/proc/self/mountinfo", limit: 64 << 20)))
+    plan.mounts = mounts.steps(for: spec, as: user)
     plan.cgroup2 = cgroups.unified
     plan.cgroupsV1 = cgroups.legacy
     plan.evidence = cgroups.evidence

@@ -7,11 +7,15 @@ struct ResolvedUser: Hashable, Sendable {
   var groups: [UInt32] = []
   var name: String
   var home: String
+  /// In no user database, and given to this job alone.
+  var isOwn = false
 
   /// An unprivileged user of the job's own, who is in no database and owns nothing but the job's
   /// working folder.
   static func own(_ uid: UInt32) -> ResolvedUser {
-    ResolvedUser(uid: uid, gid: uid, name: "job", home: JobFolders.work)
+    var user = ResolvedUser(uid: uid, gid: uid, name: "job", home: JobFolders.work)
+    user.isOwn = true
+    return user
   }
 
   /// A user of the host; nil for `.own`.

@@ -1,0 +1,50 @@
+import CLinux
+import Glibc
+import JobStore
+import Linux
+
+/// A /dev of the job's own: the few devices that every program may expect, and nothing of the host's.
+struct Devices: ~Copyable {
+  /// What hides a file.
+  let null: OwnedDescriptor
+  /// What hides a folder: the mount point of /dev/pts, which nobody can put anything into.
+  let empty: OwnedDescriptor
+
+  /// Name, and the numbers of the kernel's admin-guide/devices.rst.
+  private static let nodes: [(name: String, major: UInt32, minor: UInt32)] = [
+    ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
+    ("tty", 5, 0),
+  ]
+
+  private static let links = [
+    ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"),
+  ]
+
+  static func mount(in tree: borrowing FileTree) throws(SystemError) -> Devices {
+    let mount = try DetachedMount("tmpfs", ["mode=755", "size=64k"], [.noSetUID, .noExec])
+    try self.fill(mount.descriptor)
+    let null = try File.open("null", in: mount.descriptor, OpenFlags.path)
+    let empty = try File.open("pts", in: mount.descriptor, OpenFlags.path)
+    try mount.attach(on: try tree.placeOrNew("/dev", isFile: false))
+    try DetachedMount(
+      "devpts", ["mode=620", "ptmxmode=666", "gid=5"], [.noSetUID, .noExec]
+    ).attach(on: empty)
+    // A device can be written on a read-only mount: only the tree itself is closed.
+    try mount.set([.readOnly])
+    return Devices(null: null, empty: empty)
+  }
+
+  private static func fill(_ folder: borrowing OwnedDescriptor) throws(SystemError) {
+    let raw = folder.rawValue
+    for node in self.nodes {
+      try check("mknod(/dev/\(node.name))") {
+        clinux_make_device(raw, node.name, 0o666, node.major, node.minor)
+      }
+    }
+    for (name, target) in self.links {
+      try check("symlink(/dev/\(name))") { symlinkat(target, raw, name) }
+    }
+    for name in ["pts", "shm"] { try check("mkdir(/dev/\(name))") { mkdirat(raw, name, 0o755) } }
+  }
+}
