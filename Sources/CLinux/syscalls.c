@@ -13,6 +13,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -117,6 +118,12 @@ int clinux_waitid_pidfd(int pidfd, int nohang, int *code, int *status) {
 }
 
 pid_t clinux_reap_any(int *status) { return waitpid(-1, status, WNOHANG); }
+
+int clinux_mount(
+    const char *source, const char *target, const char *type, unsigned long flags,
+    const char *data) {
+  return mount(source, target, type, flags, data);
+}
 
 int clinux_loopback_up(void) {
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

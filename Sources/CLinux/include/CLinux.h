@@ -69,6 +69,19 @@ int clinux_waitid_pidfd(int pidfd, int nohang, int *code, int *status);
 /// Reaps any child that has ended: its pid and wait status as by waitpid(2); 0 when none has.
 pid_t clinux_reap_any(int *status);
 
+/// mount(2): C because <sys/mount.h> clashes with <linux/mount.h>.
+int clinux_mount(
+    const char *source, const char *target, const char *type, unsigned long flags,
+    const char *data);
+#define CLINUX_MS_RDONLY 1UL
+#define CLINUX_MS_NOSUID 2UL
+#define CLINUX_MS_NODEV 4UL
+#define CLINUX_MS_NOEXEC 8UL
+#define CLINUX_MS_REMOUNT 32UL
+#define CLINUX_MS_BIND 4096UL
+#define CLINUX_MS_REC 16384UL
+#define CLINUX_MS_PRIVATE (1UL << 18)
+
 /// Brings the interface `lo` of the current network namespace up, see netdevice(7).
 int clinux_loopback_up(void);
 /// sethostname(2).
