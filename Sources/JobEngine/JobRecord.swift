@@ -30,6 +30,8 @@ extension JobRecord {
       fields.append("applied", name)
       fields.append("applied.file", limit.file)
       fields.append("applied.value", limit.value)
+      fields.append("applied.note", limit.note)
+      fields.append("applied.unenforced", limit.unenforced ?? "")
     }
     return fields.encoded(kind: "spec")
   }
@@ -43,10 +45,24 @@ extension JobRecord {
     self.uid = try fields.required("uid")
     self.gid = try fields.required("gid")
     self.bootID = fields["boot"]
-    let applied = zip(fields.all("applied.file"), fields.all("applied.value"))
-    for (name, (file, value)) in zip(fields.all("applied"), applied) {
-      self.applied[name] = AppliedLimit(file: file, value: value)
+    self.applied = Self.applied(fields)
+  }
+
+  private static func applied(_ fields: Fields) -> [String: AppliedLimit] {
+    let notes = fields.all("applied.note")
+    let unenforced = fields.all("applied.unenforced")
+    var applied: [String: AppliedLimit] = [:]
+    let values = zip(fields.all("applied.file"), fields.all("applied.value"))
+    for (index, (name, (file, value))) in zip(fields.all("applied"), values).enumerated() {
+      var limit = AppliedLimit(file: file, value: value)
+      // Records of older versions have neither.
+      if index < notes.count { limit.note = notes[index] }
+      if index < unenforced.count, !unenforced[index].isEmpty {
+        limit.unenforced = unenforced[index]
+      }
+      applied[name] = limit
     }
+    return applied
   }
 }
 
@@ -94,26 +110,6 @@ extension JobSpec {
     self.timeout = (fields.number("timeout") as Int64?).map { .nanoseconds($0) }
     self.network = fields["network"] == "host" ? .host : .none
     self.limits = Limits(fields)
-  }
-}
-
-extension Limits {
-  /// The whole-number limits by their key on disk.
-  private static let numbers: [(String, any WritableKeyPath<Limits, Int64?> & Sendable)] = [
-    ("limit.memory", \.memory), ("limit.memory-swap", \.memorySwap), ("limit.io-read", \.ioRead),
-    ("limit.io-write", \.ioWrite), ("limit.io-read-ops", \.ioReadOps),
-    ("limit.io-write-ops", \.ioWriteOps), ("limit.pids", \.pids),
-  ]
-
-  fileprivate func append(to fields: inout Fields) {
-    fields.append("limit.cpu", self.cpu)
-    for (key, path) in Self.numbers { fields.append(key, self[keyPath: path]) }
-  }
-
-  fileprivate init(_ fields: Fields) {
-    self.init()
-    self.cpu = fields["limit.cpu"].flatMap { Double($0) }
-    for (key, path) in Self.numbers { self[keyPath: path] = fields.number(key) }
   }
 }
 

@@ -48,10 +48,21 @@ public struct AppliedLimit: Hashable, Sendable {
   /// Its content, as `268435456`.
   public var value: String
 
+  /// What is to be known of it, as `more than the 2 cores of this host`; mostly empty.
+  public var note = ""
+  /// Why it does not hold, where the best effort was asked for; `file` and `value` are empty then.
+  public var unenforced: String?
+
   /// `value` as read from `file`.
   public init(file: String, value: String) {
     self.file = file
     self.value = value
+  }
+
+  /// A limit that does not hold.
+  public init(unenforced reason: String) {
+    self.init(file: "", value: "")
+    self.unenforced = reason
   }
 }
 

@@ -82,43 +82,6 @@ extension JobSpec {
   }
 }
 
-extension Limits {
-  static let minMemory: Int64 = 4 << 20
-  static let minPIDs: Int64 = 3
-  static let minCPU = 0.01
-  /// More than any host has; keeps the quota within the kernel's number.
-  static let maxCPU = 1_000_000.0
-
-  func validate() throws(WorkerError) {
-    if let cpu = self.cpu, !(cpu >= Self.minCPU && cpu <= Self.maxCPU) {
-      throw .invalid("cpu must be at least \(Self.minCPU) cores, got \(cpu)")
-    }
-    if let memory = self.memory, memory < Self.minMemory {
-      throw .invalid("memory must be at least \(Self.minMemory) bytes (4 MiB), got \(memory)")
-    }
-    if let swap = self.memorySwap {
-      guard swap >= 0 else { throw .invalid("memory-swap must not be negative, got \(swap)") }
-      guard let memory = self.memory else {
-        throw .invalid("memory-swap needs a memory limit: set memory too")
-      }
-      guard !memory.addingReportingOverflow(swap).overflow else {
-        throw .invalid("memory and memory-swap together are too large, got \(memory) + \(swap)")
-      }
-    }
-    let rates = [
-      ("io-read", self.ioRead), ("io-write", self.ioWrite), ("io-read-ops", self.ioReadOps),
-      ("io-write-ops", self.ioWriteOps),
-    ]
-    for (name, rate) in rates {
-      if let rate, rate < 1 { throw .invalid("\(name) must be at least 1, got \(rate)") }
-    }
-    // PID 1, the program, and one more so that a shell can start anything.
-    if let pids = self.pids, pids < Self.minPIDs {
-      throw .invalid("pids must be at least \(Self.minPIDs), got \(pids)")
-    }
-  }
-}
-
 extension WorkerError {
   static func invalid(_ message: String) -> WorkerError {
     WorkerError(.invalidArgument, message)

@@ -36,6 +36,13 @@ package enum Authorization {
       guard let refused = rule.refused(spec, grant) else { continue }
       throw self.refusal(refused, of: rule, caller)
     }
+    // What may be left out is no bound.
+    if spec.limits.bestEffort, !grant.max.isEmpty || !grant.total.isEmpty {
+      throw RPCError(
+        code: .permissionDenied,
+        message: "the best effort (--best-effort) is not for \(self.list(caller.roles, or: ",")): "
+          + "the policy bounds what jobs of theirs get")
+    }
     var spec = spec
     for cap in Cap.allCases {
       guard let most = grant.max[cap] else { continue }

@@ -36,6 +36,8 @@ extension Worker_V1_AppliedLimit {
   fileprivate mutating func set(_ limit: AppliedLimit) {
     self.file = limit.file
     self.value = limit.value
+    self.note = limit.note
+    self.unenforced = limit.unenforced ?? ""
   }
 }
 
@@ -72,20 +74,6 @@ extension Worker_V1_ExitReason {
     case .startFailed: self = .startFailed
     case .lost: self = .lost
     }
-  }
-}
-
-extension Worker_V1_Limits {
-  init(_ limits: Limits) {
-    self.init()
-    if let value = limits.cpu { self.cpu = value }
-    if let value = limits.memory { self.memory = value }
-    if let value = limits.memorySwap { self.memorySwap = value }
-    if let value = limits.ioRead { self.ioRead = value }
-    if let value = limits.ioWrite { self.ioWrite = value }
-    if let value = limits.ioReadOps { self.ioReadOps = value }
-    if let value = limits.ioWriteOps { self.ioWriteOps = value }
-    if let value = limits.pids { self.pids = value }
   }
 }
 

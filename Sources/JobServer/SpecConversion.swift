@@ -16,7 +16,7 @@ extension JobSpec {
     self.workingDirectory = message.workingDirectory.isEmpty ? nil : message.workingDirectory
     self.user = try User(apiText: message.user)
     if message.hasTimeout { self.timeout = try Duration(message.timeout, field: "timeout") }
-    self.limits = Limits(message.limits)
+    self.limits = try Limits(message.limits)
     self.network = try Network(message.network)
   }
 
@@ -71,20 +71,6 @@ extension JobSpec.Network {
     case .UNRECOGNIZED(let number):
       throw RPCError(code: .invalidArgument, message: "network \(number) is unknown to this server")
     }
-  }
-}
-
-extension Limits {
-  init(_ message: Worker_V1_Limits) {
-    self.init()
-    self.cpu = message.hasCpu ? message.cpu : nil
-    self.memory = message.hasMemory ? message.memory : nil
-    self.memorySwap = message.hasMemorySwap ? message.memorySwap : nil
-    self.ioRead = message.hasIoRead ? message.ioRead : nil
-    self.ioWrite = message.hasIoWrite ? message.ioWrite : nil
-    self.ioReadOps = message.hasIoReadOps ? message.ioReadOps : nil
-    self.ioWriteOps = message.hasIoWriteOps ? message.ioWriteOps : nil
-    self.pids = message.hasPids ? message.pids : nil
   }
 }
 

@@ -69,3 +69,13 @@ package enum CurrentProcess {
       resource: resource, soft: UInt64(limit.rlim_cur), hard: UInt64(limit.rlim_max))
   }
 }
+
+extension CurrentProcess {
+  /// True while capability `number` is in the effective set, see capabilities(7).
+  package static func hasCapability(_ number: Int) -> Bool {
+    let status = (try? File.readText("/proc/self/status")) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
+    let digits = line?.drop { $0 != "\t" }.dropFirst() ?? ""
+    return (UInt64(digits, radix: 16) ?? 0) >> number & 1 == 1
+  }
+}

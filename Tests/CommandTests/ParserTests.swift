@@ -20,7 +20,8 @@ import Testing
     #expect(PKIIssueCommand.warning(of: ["admin", "user", "viewer"]) == nil)
     #expect(
       PKIIssueCommand.warning(of: ["user", "nosuch"])
-        == "warning: this version's server knows the roles admin, user, viewer, not nosuch")
+        == "warning: without a policy file the server knows the roles admin, user, viewer, not nosuch"
+    )
   }
 
   @Test func everyJobOptionReachesTheSpec() throws {
@@ -28,7 +29,9 @@ import Testing
       "run", "--name", "n", "--label", "k=v", "--label", "e=", "--env", "A=b=c", "--workdir", "/w",
       "--user", "1:2", "--timeout", "90s", "--cpu", "1.5", "--memory", "256M", "--memory-swap", "0",
       "--io-read", "10M", "--io-write", "1K", "--io-read-ops", "5", "--io-write-ops", "6", "--pids",
-      "100", "--net", "host", "--", "sh", "-c", "--", "--cpu",
+      "100", "--cpu-weight", "50", "--cpuset", "0-1,3", "--memory-high", "128M",
+      "--memory-oom-group", "--io-weight", "200", "--ulimit", "nofile=1024:2K", "--ulimit",
+      "core=unlimited", "--best-effort", "--net", "host", "--", "sh", "-c", "--", "--cpu",
     ]
     let command = try #require(try WorkerCommand.parseAsRoot(line) as? RunCommand)
     let expected = Worker_V1_JobSpec.with {
@@ -49,6 +52,17 @@ import Testing
         $0.ioReadOps = 5
         $0.ioWriteOps = 6
         $0.pids = 100
+        $0.cpuWeight = 50
+        $0.cpuset = "0-1,3"
+        $0.memoryHigh = 128 << 20
+        $0.memoryOomGroup = true
+        $0.ioWeight = 200
+        $0.resources["nofile"] = .with {
+          $0.soft = 1024
+          $0.hard = 2048
+        }
+        $0.resources["core"] = Worker_V1_ResourceLimit()
+        $0.bestEffort = true
       }
     }
     #expect(command.job.spec == expected)
@@ -78,6 +92,15 @@ import Testing
     (["start", "--env", "A", "--", "x"], "'A' is invalid for '--env"),
     (["start", "--label", "=v", "--", "x"], "'=v' is invalid for '--label"),
     (["start", "--pids", "many", "--", "x"], "'many' is invalid for '--pids"),
+    (["start", "--cpuset", "", "--", "x"], "'' is invalid for '--cpuset"),
+    (["start", "--cpuset", "all", "--", "x"], "'all' is invalid for '--cpuset"),
+    (["start", "--cpu-weight", "1.5", "--", "x"], "'1.5' is invalid for '--cpu-weight"),
+    (["start", "--memory", "9999999999G", "--", "x"], "is too large"),
+    (["start", "--memory-high", "64m", "--", "x"], "'64m' is invalid for '--memory-high"),
+    (["start", "--ulimit", "nproc=1", "--", "x"], "'nproc=1' is invalid for '--ulimit"),
+    (["start", "--ulimit", "nofile", "--", "x"], "'nofile' is invalid for '--ulimit"),
+    (["start", "--ulimit", "nofile=1:2:3", "--", "x"], "'nofile=1:2:3' is invalid for '--ulimit"),
+    (["start", "--ulimit", "nofile=-1", "--", "x"], "'nofile=-1' is invalid for '--ulimit"),
     (["start", "--plan", "--", "x"], "--plan"),
     (["start", "--bind", "/a:/b", "--", "x"], "--bind"),
     (["start", "--rootfs", "/a", "--", "x"], "--rootfs"),
@@ -97,7 +120,6 @@ import Testing
     (["pki", "issue", "x"], "--role"),
     (["pki", "revoke"], "--serial"),
     (["serve", "--log-level", "loud"], "'loud' is invalid for '--log-level"),
-    (["serve", "--policy", "x"], "--policy"),
     (["nonsense"], "nonsense"),
     (["run", "--nonsense", "--", "x"], "--nonsense"),
   ])

@@ -8,7 +8,7 @@ import Testing
 @Suite(.requiresRoot) struct CgroupClearTests {
   /// In every hierarchy where a job has one, with a process in it and perhaps one in a group below.
   private func clears(_ layout: CgroupLayout, below: Bool) throws {
-    let plan = try CgroupPlan(id: .random(), limits: Limits(), disks: [], layout: layout)
+    let plan = CgroupPlan(id: .random(), limits: Limits(), disks: [], layout: layout)
     let (cgroup, _) = try Cgroup.make(plan)
     let process = try Bystander()
     for folder in cgroup.folders {
@@ -36,7 +36,7 @@ import Testing
   @Test func whatAKilledStartLeftIsFoundByTheNextWorker() async throws {
     let folder = try TemporaryFolder()
     let layout = try CgroupLayout.detect(root: nil)
-    let plan = try CgroupPlan(id: .random(), limits: Limits(), disks: [], layout: layout)
+    let plan = CgroupPlan(id: .random(), limits: Limits(), disks: [], layout: layout)
     let id = JobID.random()
     let path = "\(folder.path)/state/jobs/\(id)"
     try File.makeFolders(path)

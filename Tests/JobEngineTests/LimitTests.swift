@@ -82,6 +82,39 @@ import Testing
     }
   }
 
+  @Test func weightProcessorsAndResourcesReachTheProgram() async throws {
+    try await withWorker { worker in
+      var spec = shell("ulimit -n; ulimit -Hn; ulimit -c; grep Cpus_allowed_list /proc/self/status")
+      spec.limits.cpuWeight = 50
+      spec.limits.cpuset = "0"
+      spec.limits.cpu = 100_000
+      spec.limits.resources = [
+        .nofile: ResourceLimit(soft: 100, hard: 200), .core: ResourceLimit(soft: 0, hard: 0),
+      ]
+      let job = try await worker.start(spec, owner: "alice")
+      #expect(["50", "512"].contains(job.applied["cpuWeight"]?.value))
+      #expect(job.applied["cpuset"]?.value == "0")
+      #expect(job.applied["nofile"] == AppliedLimit(file: "RLIMIT_NOFILE", value: "100:200"))
+      #expect(job.applied["cpu"]?.note.contains("cores of this host") == true)
+      let text = try await collect(worker.output(of: job.id)).text
+      #expect(text == "100\n200\n0\nCpus_allowed_list:\t0\n")
+    }
+  }
+
+  @Test func processorThatIsNotHereIsRefusedOrLeftOut() async throws {
+    try await withWorker { worker in
+      var spec = JobSpec(command: ["true"])
+      spec.limits.cpuset = "4000"
+      await #expect { try await worker.start(spec, owner: "alice") } throws: {
+        isError($0, .failedPrecondition) && "\($0)".hasPrefix("cannot limit cpuset: processor 4000")
+      }
+      spec.limits.bestEffort = true
+      let job = try await worker.start(spec, owner: "alice")
+      #expect(job.applied["cpuset"]?.unenforced?.hasPrefix("processor 4000") == true)
+      #expect(try await worker.wait(job.id).applied == job.applied)
+    }
+  }
+
   @Test func limitWithoutAControllerIsRefusedAndNothingIsLeft() async throws {
     let folder = try TemporaryFolder()
     var configuration = configuration(folder)

@@ -92,4 +92,53 @@ import Testing
     #expect(
       self.refusal { $0.limits.pids = pids }?.message == "pids must be at least 3, got \(pids)")
   }
+
+  @Test(
+    arguments: [
+      (\.memory, (1 << 60) + 1, "memory is too large"), (\.memory, .max, "memory is too large"),
+      (\.memoryHigh, 4_194_303, "memory-high must be at least 4194304 bytes (4 MiB), got 4194303"),
+      (\.memoryHigh, .max, "memory-high is too large"),
+      (\.cpuWeight, 0, "cpu-weight must be at least 1, got 0"),
+      (\.cpuWeight, 10_001, "cpu-weight must be at most 10000, got 10001"),
+      (\.ioWeight, -1, "io-weight must be at least 1, got -1"),
+      (\.ioWeight, .max, "io-weight must be at most 10000"),
+      (\.pids, 4_194_305, "pids must be at most 4194304, got 4194305"),
+      (\.ioReadOps, 4_294_967_295, "io-read-ops must be at most 4294967294, got 4294967295"),
+      (\.ioWriteOps, .max, "io-write-ops must be at most 4294967294"),
+    ] as [(any WritableKeyPath<Limits, Int64?> & Sendable, Int64, String)])
+  func numbersThatNoKernelTakesAreRefused(
+    path: any WritableKeyPath<Limits, Int64?> & Sendable, value: Int64, message: String
+  ) {
+    let refusal = self.refusal { $0.limits[keyPath: path] = value }
+    #expect(refusal?.code == .invalidArgument)
+    #expect(refusal?.message.hasPrefix(message) == true, "\(refusal?.message ?? "none")")
+  }
+
+  @Test func memoryHighBelongsBelowMemory() {
+    let refusal = self.refusal {
+      $0.limits.memory = 8 << 20
+      $0.limits.memoryHigh = 16 << 20
+    }
+    #expect(refusal?.message.contains("memory-high must not be above memory") == true)
+  }
+
+  @Test(arguments: ["", "1-", "3-1", "one", "0;1"]) func badProcessorsAreRefused(list: String) {
+    #expect(self.refusal { $0.limits.cpuset = list }?.message.contains("got '\(list)'") == true)
+  }
+
+  @Test(
+    arguments: [
+      (Resource.nofile, 3, 100, "nofile must be at least 4, got 3"),
+      (.nofile, 100, 99, "the soft limit must not be above the hard one, got 100:99"),
+      (.stack, 1000, nil, "stack must be at least 131072, got 1000"),
+      (.core, nil, 5, "got unlimited:5"),
+    ] as [(Resource, UInt64?, UInt64?, String)])
+  func badResourceLimitsAreRefused(
+    resource: Resource, soft: UInt64?, hard: UInt64?, message: String
+  ) {
+    let refusal = self.refusal {
+      $0.limits.resources = [resource: ResourceLimit(soft: soft, hard: hard)]
+    }
+    #expect(refusal?.message.contains(message) == true, "\(refusal?.message ?? "none")")
+  }
 }

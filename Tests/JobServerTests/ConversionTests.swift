@@ -27,6 +27,13 @@ import Testing
           $0.ioReadOps = 5
           $0.ioWriteOps = 6
           $0.pids = 7
+          $0.cpuWeight = 8
+          $0.cpuset = "0-1"
+          $0.memoryHigh = 9
+          $0.memoryOomGroup = true
+          $0.ioWeight = 10
+          $0.resources["nofile"] = .with { $0.soft = 11 }
+          $0.bestEffort = true
         }
       })
     var expected = JobSpec(command: ["sh", "-c", "true"])
@@ -45,7 +52,24 @@ import Testing
     expected.limits.ioReadOps = 5
     expected.limits.ioWriteOps = 6
     expected.limits.pids = 7
+    expected.limits.cpuWeight = 8
+    expected.limits.cpuset = "0-1"
+    expected.limits.memoryHigh = 9
+    expected.limits.memoryOOMGroup = true
+    expected.limits.ioWeight = 10
+    expected.limits.resources = [.nofile: ResourceLimit(soft: 11, hard: nil)]
+    expected.limits.bestEffort = true
     #expect(spec == expected)
+    #expect(try Limits(Worker_V1_Limits(expected.limits)) == expected.limits)
+  }
+
+  @Test func aResourceThatNoServerKnowsIsRefused() {
+    #expect {
+      try JobSpec(.with { $0.limits.resources["nproc"] = Worker_V1_ResourceLimit() })
+    } throws: {
+      ($0 as? RPCError)?.message
+        == "resource must be one of nofile, core, fsize, stack, got 'nproc'"
+    }
   }
 
   @Test func specsThatAreTooLargeAreRefused() throws {

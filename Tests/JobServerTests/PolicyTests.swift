@@ -41,7 +41,23 @@ import Testing
     let decided = SpecRules.harmless.union(SpecRules.bounded).union(SpecRules.all.map(\.field))
     #expect(fields == decided)
     let limits = Set(Mirror(reflecting: Limits()).children.compactMap(\.label))
-    #expect(limits.isSubset(of: Cap.allCases.map(\.rawValue)), "\(limits)")
+    let known = SpecRules.harmlessLimits.union(Cap.allCases.map(\.rawValue))
+    #expect(limits.isSubset(of: known), "\(limits)")
+  }
+
+  @Test func bestEffortIsNoWayAroundABound() throws {
+    var spec = JobSpec(command: ["x"])
+    spec.limits.bestEffort = true
+    #expect(try Self.refusal(spec, "{}") == nil)
+    let refusal = try Self.refusal(spec, #"{"max": {"memory": "1G"}}"#)
+    #expect(refusal?.contains("--best-effort") == true)
+  }
+
+  @Test func aWeightBelowEverybodysIsGivenToEveryJob() throws {
+    let caller = try Self.caller(try Self.policy(#"{"max": {"cpuWeight": 50}}"#))
+    #expect(try Authorization.bounded(JobSpec(command: ["x"]), caller).limits.cpuWeight == 50)
+    let roomy = try Self.caller(try Self.policy(#"{"max": {"cpuWeight": 200}}"#))
+    #expect(try Authorization.bounded(JobSpec(command: ["x"]), roomy).limits.cpuWeight == nil)
   }
 
   @Test(
@@ -87,7 +103,7 @@ import Testing
     let caller = try Self.caller(policy)
     var spec = JobSpec(command: ["x"])
     let given = try Authorization.bounded(spec, caller)
-    #expect(cap == .memorySwap || cap.value(in: given) == 100_000_000)
+    #expect(cap.implied(in: given) != nil || cap.value(in: given) == 100_000_000)
     cap.set(99_999_999, in: &spec)
     #expect(cap.value(in: try Authorization.bounded(spec, caller)) == 99_999_999)
     cap.set(100_000_001, in: &spec)

@@ -461,6 +461,50 @@ package nonisolated struct Worker_V1_Limits: Sendable {
   /// Clears the value of `pids`. Subsequent reads from it will return its default value.
   package mutating func clearPids() {self._pids = nil}
 
+  /// Share of the processors beside others that want them: 1 to 10000, 100 is everybody's
+  /// (cpu.weight; v1: cpu.shares in the same proportion).
+  package var cpuWeight: Int64 {
+    get {_cpuWeight ?? 0}
+    set {_cpuWeight = newValue}
+  }
+  /// Returns true if `cpuWeight` has been explicitly set.
+  package var hasCpuWeight: Bool {self._cpuWeight != nil}
+  /// Clears the value of `cpuWeight`. Subsequent reads from it will return its default value.
+  package mutating func clearCpuWeight() {self._cpuWeight = nil}
+
+  /// The processors it may run on, as `0-3,6` (cpuset.cpus). Empty: all.
+  package var cpuset: String = String()
+
+  /// Bytes above which it is slowed down and its memory reclaimed (memory.high; not on v1).
+  package var memoryHigh: Int64 {
+    get {_memoryHigh ?? 0}
+    set {_memoryHigh = newValue}
+  }
+  /// Returns true if `memoryHigh` has been explicitly set.
+  package var hasMemoryHigh: Bool {self._memoryHigh != nil}
+  /// Clears the value of `memoryHigh`. Subsequent reads from it will return its default value.
+  package mutating func clearMemoryHigh() {self._memoryHigh = nil}
+
+  /// Lack of memory ends all of the job, not one process of it (memory.oom.group; not on v1).
+  package var memoryOomGroup: Bool = false
+
+  /// Share of each disk beside others that want it: 1 to 10000, 100 is everybody's (io.weight,
+  /// io.bfq.weight; v1: blkio.bfq.weight). Only where something on the host shares disks by weight.
+  package var ioWeight: Int64 {
+    get {_ioWeight ?? 0}
+    set {_ioWeight = newValue}
+  }
+  /// Returns true if `ioWeight` has been explicitly set.
+  package var hasIoWeight: Bool {self._ioWeight != nil}
+  /// Clears the value of `ioWeight`. Subsequent reads from it will return its default value.
+  package mutating func clearIoWeight() {self._ioWeight = nil}
+
+  /// Limits of each single process, see setrlimit(2), by name: nofile, core, fsize, stack.
+  package var resources: Dictionary<String,Worker_V1_ResourceLimit> = [:]
+
+  /// What this host cannot enforce is left out, and shown so in `applied`, instead of refused.
+  package var bestEffort: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -473,6 +517,42 @@ package nonisolated struct Worker_V1_Limits: Sendable {
   fileprivate var _ioReadOps: Int64? = nil
   fileprivate var _ioWriteOps: Int64? = nil
   fileprivate var _pids: Int64? = nil
+  fileprivate var _cpuWeight: Int64? = nil
+  fileprivate var _memoryHigh: Int64? = nil
+  fileprivate var _ioWeight: Int64? = nil
+}
+
+/// A limit of setrlimit(2). Unset: unlimited.
+package nonisolated struct Worker_V1_ResourceLimit: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var soft: UInt64 {
+    get {_soft ?? 0}
+    set {_soft = newValue}
+  }
+  /// Returns true if `soft` has been explicitly set.
+  package var hasSoft: Bool {self._soft != nil}
+  /// Clears the value of `soft`. Subsequent reads from it will return its default value.
+  package mutating func clearSoft() {self._soft = nil}
+
+  /// What a process may raise `soft` to.
+  package var hard: UInt64 {
+    get {_hard ?? 0}
+    set {_hard = newValue}
+  }
+  /// Returns true if `hard` has been explicitly set.
+  package var hasHard: Bool {self._hard != nil}
+  /// Clears the value of `hard`. Subsequent reads from it will return its default value.
+  package mutating func clearHard() {self._hard = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _soft: UInt64? = nil
+  fileprivate var _hard: UInt64? = nil
 }
 
 /// One limit as the kernel holds it, read back after the start.
@@ -486,6 +566,12 @@ package nonisolated struct Worker_V1_AppliedLimit: Sendable {
 
   /// Its content, as `268435456`.
   package var value: String = String()
+
+  /// What is to be known of it, as `more than the 2 cores of this host`. Mostly empty.
+  package var note: String = String()
+
+  /// Not empty: it does not hold, for this reason, and `best_effort` let the job start all the same.
+  package var unenforced: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1566,7 +1652,7 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension Worker_V1_Limits: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Limits"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cpu\0\u{1}memory\0\u{3}memory_swap\0\u{3}io_read\0\u{3}io_write\0\u{3}io_read_ops\0\u{3}io_write_ops\0\u{1}pids\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cpu\0\u{1}memory\0\u{3}memory_swap\0\u{3}io_read\0\u{3}io_write\0\u{3}io_read_ops\0\u{3}io_write_ops\0\u{1}pids\0\u{3}cpu_weight\0\u{1}cpuset\0\u{3}memory_high\0\u{3}memory_oom_group\0\u{3}io_weight\0\u{1}resources\0\u{3}best_effort\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1582,6 +1668,13 @@ nonisolated extension Worker_V1_Limits: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 6: try { try decoder.decodeSingularInt64Field(value: &self._ioReadOps) }()
       case 7: try { try decoder.decodeSingularInt64Field(value: &self._ioWriteOps) }()
       case 8: try { try decoder.decodeSingularInt64Field(value: &self._pids) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self._cpuWeight) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.cpuset) }()
+      case 11: try { try decoder.decodeSingularInt64Field(value: &self._memoryHigh) }()
+      case 12: try { try decoder.decodeSingularBoolField(value: &self.memoryOomGroup) }()
+      case 13: try { try decoder.decodeSingularInt64Field(value: &self._ioWeight) }()
+      case 14: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,Worker_V1_ResourceLimit>.self, value: &self.resources) }()
+      case 15: try { try decoder.decodeSingularBoolField(value: &self.bestEffort) }()
       default: break
       }
     }
@@ -1616,6 +1709,27 @@ nonisolated extension Worker_V1_Limits: SwiftProtobuf.Message, SwiftProtobuf._Me
     try { if let v = self._pids {
       try visitor.visitSingularInt64Field(value: v, fieldNumber: 8)
     } }()
+    try { if let v = self._cpuWeight {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 9)
+    } }()
+    if !self.cpuset.isEmpty {
+      try visitor.visitSingularStringField(value: self.cpuset, fieldNumber: 10)
+    }
+    try { if let v = self._memoryHigh {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 11)
+    } }()
+    if self.memoryOomGroup != false {
+      try visitor.visitSingularBoolField(value: self.memoryOomGroup, fieldNumber: 12)
+    }
+    try { if let v = self._ioWeight {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 13)
+    } }()
+    if !self.resources.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,Worker_V1_ResourceLimit>.self, value: self.resources, fieldNumber: 14)
+    }
+    if self.bestEffort != false {
+      try visitor.visitSingularBoolField(value: self.bestEffort, fieldNumber: 15)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1628,6 +1742,52 @@ nonisolated extension Worker_V1_Limits: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs._ioReadOps != rhs._ioReadOps {return false}
     if lhs._ioWriteOps != rhs._ioWriteOps {return false}
     if lhs._pids != rhs._pids {return false}
+    if lhs._cpuWeight != rhs._cpuWeight {return false}
+    if lhs.cpuset != rhs.cpuset {return false}
+    if lhs._memoryHigh != rhs._memoryHigh {return false}
+    if lhs.memoryOomGroup != rhs.memoryOomGroup {return false}
+    if lhs._ioWeight != rhs._ioWeight {return false}
+    if lhs.resources != rhs.resources {return false}
+    if lhs.bestEffort != rhs.bestEffort {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_ResourceLimit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ResourceLimit"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}soft\0\u{1}hard\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self._soft) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self._hard) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._soft {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._hard {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_ResourceLimit, rhs: Worker_V1_ResourceLimit) -> Bool {
+    if lhs._soft != rhs._soft {return false}
+    if lhs._hard != rhs._hard {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1635,7 +1795,7 @@ nonisolated extension Worker_V1_Limits: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension Worker_V1_AppliedLimit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AppliedLimit"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}file\0\u{1}value\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}file\0\u{1}value\0\u{1}note\0\u{1}unenforced\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1645,6 +1805,8 @@ nonisolated extension Worker_V1_AppliedLimit: SwiftProtobuf.Message, SwiftProtob
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.file) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.value) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.note) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.unenforced) }()
       default: break
       }
     }
@@ -1657,12 +1819,20 @@ nonisolated extension Worker_V1_AppliedLimit: SwiftProtobuf.Message, SwiftProtob
     if !self.value.isEmpty {
       try visitor.visitSingularStringField(value: self.value, fieldNumber: 2)
     }
+    if !self.note.isEmpty {
+      try visitor.visitSingularStringField(value: self.note, fieldNumber: 3)
+    }
+    if !self.unenforced.isEmpty {
+      try visitor.visitSingularStringField(value: self.unenforced, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Worker_V1_AppliedLimit, rhs: Worker_V1_AppliedLimit) -> Bool {
     if lhs.file != rhs.file {return false}
     if lhs.value != rhs.value {return false}
+    if lhs.note != rhs.note {return false}
+    if lhs.unenforced != rhs.unenforced {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -7,18 +7,33 @@ enum CPU: Controller {
 
   static func name(_ version: CgroupVersion) -> String? { "cpu" }
 
+  static let limits: [LimitName] = [.cpu, .cpuWeight]
+
   static func settings(
-    for limits: Limits, disks: [BlockDevice], _ version: CgroupVersion
+    for limits: Limits, disks: [JobDisk], _ version: CgroupVersion
   ) -> [CgroupSetting] {
+    self.quota(limits, version) + self.weight(limits, version)
+  }
+
+  private static func quota(_ limits: Limits, _ version: CgroupVersion) -> [CgroupSetting] {
     guard let cores = limits.cpu else { return [] }
     let quota = Int64((cores * Double(self.period)).rounded())
     switch version {
-    case .v2: return [CgroupSetting("cpu.max", "\(quota) \(self.period)", for: "cpu")]
+    case .v2: return [CgroupSetting("cpu.max", "\(quota) \(self.period)", for: .cpu)]
     case .v1:
       return [
         CgroupSetting("cpu.cfs_period_us", self.period),
-        CgroupSetting("cpu.cfs_quota_us", quota, for: "cpu"),
+        CgroupSetting("cpu.cfs_quota_us", quota, for: .cpu),
       ]
+    }
+  }
+
+  private static func weight(_ limits: Limits, _ version: CgroupVersion) -> [CgroupSetting] {
+    guard let weight = limits.cpuWeight else { return [] }
+    switch version {
+    case .v2: return [CgroupSetting("cpu.weight", weight, for: .cpuWeight)]
+    // A group of default weight has 100 there and 1024 here; the kernel converts in the same way.
+    case .v1: return [CgroupSetting("cpu.shares", (weight * 1024 + 50) / 100, for: .cpuWeight)]
     }
   }
 

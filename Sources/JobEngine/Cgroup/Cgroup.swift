@@ -17,15 +17,18 @@ struct Cgroup: Hashable, Sendable {
   }
 
   /// Makes the folders, writes the limits and answers with what the kernel made of them; leaves
-  /// nothing behind when it fails.
+  /// nothing behind when it fails. With `bestEffort` a limit that the kernel refuses is no failure.
   static func make(
-    _ plan: CgroupPlan
+    _ plan: CgroupPlan, bestEffort: Bool = false
   ) throws(WorkerError) -> (Cgroup, applied: [String: AppliedLimit]) {
     let cgroup = Cgroup(unified: plan.unified, legacy: plan.legacy)
     do throws(WorkerError) {
-      var applied: [String: AppliedLimit] = [:]
-      for folder in plan.folders { try self.make(folder, applied: &applied) }
-      return (cgroup, applied)
+      var applied = AppliedLimits(bestEffort: bestEffort)
+      for folder in plan.folders {
+        try self.make(folder)
+        for setting in folder.settings { try applied.apply(setting, in: folder.path) }
+      }
+      return (cgroup, applied.byName)
     } catch {
       cgroup.remove()
       throw error
@@ -101,67 +104,24 @@ struct Cgroup: Hashable, Sendable {
     return text.split(separator: "\n").compactMap { Int32($0) }
   }
 
-  private static func make(
-    _ folder: CgroupPlan.Folder, applied: inout [String: AppliedLimit]
-  ) throws(WorkerError) {
+  private static func make(_ folder: CgroupPlan.Folder) throws(WorkerError) {
     do throws(SystemError) {
       try File.makeFolder(path: folder.path)
     } catch {
       throw WorkerError(
         .failedPrecondition,
-        "cannot make the job's cgroup: \(error); is the cgroup tree writable for this worker?")
-    }
-    for setting in folder.settings {
-      let path = "\(folder.path)/\(setting.file)"
-      if setting.implied, !File.exists(path: path) {
-        // No such file: a kernel without swap.
-        try Self.checkNoSwap(setting, swaps: (try? File.readText("/proc/swaps")) ?? "")
-        continue
-      }
-      try self.write(setting, to: path)
-      let value = try self.readBack(setting, from: path)
-      for limit in setting.limits {
-        applied[limit] = AppliedLimit(file: setting.file, value: value)
-      }
+        "cannot make the job's cgroup: \(error): \(Self.advice(on: error))")
     }
   }
 
-  /// A job whose memory is limited and whose swap is not would only be moved to disk.
-  static func checkNoSwap(_ setting: CgroupSetting, swaps: String) throws(WorkerError) {
-    // The first line is a headline.
-    guard swaps.split(separator: "\n").count > 1 else { return }
-    throw WorkerError(
-      .failedPrecondition,
-      "cannot limit memory: this host has swap and its kernel cannot limit it (no \(setting.file)): "
-        + "boot with swapaccount=1, or turn swap off")
-  }
-
-  private static func write(_ setting: CgroupSetting, to path: String) throws(WorkerError) {
-    do throws(SystemError) {
-      try File.writeText(setting.value, to: path)
-    } catch {
-      let limit = setting.limits.first ?? setting.file
-      throw WorkerError(.failedPrecondition, "cannot limit \(limit): the kernel refused \(error)")
+  private static func advice(on error: SystemError) -> String {
+    switch error.errno {
+    case EROFS:
+      "the cgroup tree is mounted read-only here: give this worker a writable one (a container: "
+        + "its own cgroup2, delegated)"
+    case EACCES, EPERM: "this worker may not write there: it needs root"
+    default: "is the cgroup tree writable for this worker?"
     }
-  }
-
-  private static func readBack(
-    _ setting: CgroupSetting, from path: String
-  ) throws(WorkerError) -> String {
-    let text: String
-    do throws(SystemError) { text = try File.readText(path) } catch {
-      throw WorkerError(.internal, "cannot read a limit back: \(error)")
-    }
-    let lines = text.split(separator: "\n")
-    guard let disk = setting.disk else { return lines.first.map(String.init) ?? "" }
-    let start = "\(disk) "
-    guard let line = lines.first(where: { $0.hasPrefix(start) }) else {
-      throw WorkerError(
-        .failedPrecondition,
-        "cannot limit \(setting.limits.joined(separator: ", ")): the kernel took "
-          + "'\(setting.value)' into \(setting.file) and does not show it")
-    }
-    return String(line)
   }
 }
 

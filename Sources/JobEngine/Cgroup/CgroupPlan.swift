@@ -18,10 +18,9 @@ struct CgroupPlan: Hashable, Sendable {
   /// The v1 folders.
   var legacy: [String] { self.folders.map(\.path).filter { $0 != self.unified } }
 
-  /// Plans the cgroup of job `id`; fails with the limit that this host cannot enforce.
-  init(
-    id: JobID, limits: Limits, disks: [BlockDevice], layout: CgroupLayout
-  ) throws(WorkerError) {
+  /// Plans the cgroup of job `id`. What of `limits` this host cannot enforce was taken out before,
+  /// see `LimitSurvey`.
+  init(id: JobID, limits: Limits, disks: [JobDisk], layout: CgroupLayout) {
     if let unified = layout.unified {
       let path = Self.path(id, in: unified.folder)
       self.unified = path
@@ -29,12 +28,10 @@ struct CgroupPlan: Hashable, Sendable {
       // Processor time is counted there without any controller.
       self.evidence.append(.init(name: "cpu.stat", content: "\(path)/cpu.stat"))
     }
-    for controller in Controllers.all {
-      try self.add(controller, id, limits, disks, layout)
-    }
+    for controller in Controllers.all { self.add(controller, id, limits, disks, layout) }
     guard layout.unified == nil else { return }
     for controller in Controllers.withoutUnified {
-      try self.add(controller, id, limits, disks, layout)
+      self.add(controller, id, limits, disks, layout)
     }
   }
 
@@ -42,35 +39,20 @@ struct CgroupPlan: Hashable, Sendable {
   static func path(_ id: JobID, in folder: String) -> String { "\(folder)/worker-\(id)" }
 
   private mutating func add(
-    _ controller: any Controller.Type, _ id: JobID, _ limits: Limits, _ disks: [BlockDevice],
+    _ controller: any Controller.Type, _ id: JobID, _ limits: Limits, _ disks: [JobDisk],
     _ layout: CgroupLayout
-  ) throws(WorkerError) {
-    guard let (version, folder) = layout.place(of: controller) else {
-      return try Self.refuse(controller, limits, disks, layout)
-    }
+  ) {
+    guard let (version, folder) = layout.place(of: controller) else { return }
     let path = Self.path(id, in: folder)
+    let settings = controller.settings(for: limits, disks: disks, version)
+    guard version == .v2 || controller.isAlways || !settings.isEmpty else { return }
     let index = self.folders.firstIndex { $0.path == path } ?? self.folders.endIndex
     if index == self.folders.endIndex { self.folders.append(Folder(path: path)) }
-    self.folders[index].settings += controller.settings(for: limits, disks: disks, version)
+    self.folders[index].settings += settings
     // Both versions have a cpu.stat, and a hybrid host has both.
     let prefix = version == .v1 ? "v1/" : ""
     for file in controller.evidence(version) {
       self.evidence.append(.init(name: prefix + file, content: "\(path)/\(file)"))
     }
-  }
-
-  private static func refuse(
-    _ controller: any Controller.Type, _ limits: Limits, _ disks: [BlockDevice],
-    _ layout: CgroupLayout
-  ) throws(WorkerError) {
-    let asked = controller.settings(for: limits, disks: disks, .v2).flatMap(\.limits)
-    guard let first = asked.first else { return }
-    let name = controller.name(.v2) ?? controller.name(.v1) ?? ""
-    let unified = layout.unified.map { "not offered by cgroup2 at \($0.folder)" } ?? "no cgroup2"
-    throw WorkerError(
-      .failedPrecondition,
-      "cannot limit \(first): this host has no cgroup controller '\(name)' here (\(unified), "
-        + "no v1 hierarchy with it): enable it above this worker (systemd: Delegate=yes), or start "
-        + "the job without this limit")
   }
 }

@@ -53,11 +53,16 @@ struct Launcher: Sendable {
   /// Does all that comes before the keeper's own work; leaves nothing behind when it fails.
   func launch(_ job: Job, as user: ResolvedUser) throws(WorkerError) -> Launch {
     try CgroupRoot.prepare(self.layout)
-    let disks = try self.disks(job.record.spec)
-    let plan = try CgroupPlan(
-      id: job.id, limits: job.record.spec.limits, disks: disks, layout: self.layout)
+    let limits = job.record.spec.limits
+    let host = self.host(for: limits)
+    let survey = LimitSurvey(limits, layout: self.layout, host: host)
+    if !limits.bestEffort, let (name, reason) = survey.refusal {
+      throw WorkerError(.failedPrecondition, "cannot limit \(name.text): \(reason)")
+    }
+    let plan = CgroupPlan(
+      id: job.id, limits: survey.enforceable, disks: host.disks.all, layout: self.layout)
     do throws(WorkerError) {
-      return try self.launch(job, as: user, plan)
+      return try self.launch(job, as: user, plan, survey)
     } catch {
       Remains.discard(job.id, in: self.state)
       throw error
@@ -65,13 +70,16 @@ struct Launcher: Sendable {
   }
 
   private func launch(
-    _ job: Job, as user: ResolvedUser, _ plan: CgroupPlan
+    _ job: Job, as user: ResolvedUser, _ plan: CgroupPlan, _ survey: LimitSurvey
   ) throws(WorkerError) -> Launch {
     let place: Place
-    do throws(SystemError) { place = try self.makePlace(job, user, plan) } catch {
+    do throws(SystemError) {
+      place = try self.makePlace(job, user, plan, survey.enforceable)
+    } catch {
       throw WorkerError(.internal, "cannot make the folder of job \(job.id): \(error)")
     }
-    let (cgroup, applied) = try Cgroup.make(plan)
+    let (cgroup, held) = try Cgroup.make(plan, bestEffort: survey.enforceable.bestEffort)
+    let applied = survey.applied(held)
     job.state.change { lifecycle in
       lifecycle.applied = applied
       lifecycle.usageFiles = plan.evidence + Usage.currentFiles(of: cgroup)
@@ -88,7 +96,7 @@ struct Launcher: Sendable {
   }
 
   private func makePlace(
-    _ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan
+    _ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan, _ limits: Limits
   ) throws(SystemError) -> Place {
     let folder = try self.state.make(job.id)
     // Before anything can be seen: who finds the folder and the lock free finds a dead job.
@@ -97,7 +105,7 @@ struct Launcher: Sendable {
     try File.makeFIFO(JobDirectory.control, in: folder)
     try JobFolders.make(in: folder, for: user)
     // Before the cgroups are made: should we die, nothing else says which are this job's.
-    let plan = try self.plan(job, user, cgroups)
+    let plan = try self.plan(job, user, cgroups, limits)
     try File.replace(JobDirectory.launch, in: folder, with: plan.encoded(), durable: false)
     return Place(folder: folder, lock: lock)
   }
@@ -125,7 +133,7 @@ struct Launcher: Sendable {
   }
 
   private func plan(
-    _ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan
+    _ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan, _ limits: Limits
   ) throws(SystemError) -> LaunchPlan {
     let spec = job.record.spec
     var plan = LaunchPlan(
@@ -134,7 +142,7 @@ struct Launcher: Sendable {
       workdir: spec.workingDirectory ?? JobFolders.work, hostname: "job-\(job.id)",
       user: Spawn.User(uid: user.uid, gid: user.gid, groups: user.groups),
       capabilities: user.capabilities)
-    plan.resourceLimits = Self.resourceLimits()
+    plan.resourceLimits = Self.resourceLimits(limits.resources)
     plan.ownNetwork = spec.network == .none
     let mounts = MountPlan(
       jobFolder: self.state.path(job.id), hidden: [self.state.path] + self.hidden,
@@ -167,38 +175,47 @@ struct Launcher: Sendable {
     }
   }
 
-  /// What the worker itself was given must not decide what a job gets; limits are only ever lowered,
-  /// as raising them needs CAP_SYS_RESOURCE.
-  private static func resourceLimits() -> [Spawn.ResourceLimit] {
-    let files = CurrentProcess.resourceLimit(7)  // RLIMIT_NOFILE
-    let core = CurrentProcess.resourceLimit(4)  // RLIMIT_CORE
+  /// What the worker itself was given must not decide what a job gets; what nobody asked for is only
+  /// ever lowered, as raising it needs CAP_SYS_RESOURCE.
+  private static func resourceLimits(
+    _ asked: [Resource: ResourceLimit]
+  ) -> [Spawn.ResourceLimit] {
+    let files = CurrentProcess.resourceLimit(Resource.nofile.number)
+    let core = CurrentProcess.resourceLimit(Resource.core.number)
     let hard = min(files.hard, 524_288)
-    return [
-      Spawn.ResourceLimit(resource: 7, soft: min(1024, hard), hard: hard),
-      Spawn.ResourceLimit(resource: 4, soft: 0, hard: core.hard),
+    var limits: [Resource: ResourceLimit] = [
+      .nofile: ResourceLimit(soft: min(1024, hard), hard: hard),
+      .core: ResourceLimit(soft: 0, hard: core.hard),
     ]
+    limits.merge(asked) { $1 }
+    return limits.sorted { $0.key.number < $1.key.number }.map { resource, limit in
+      Spawn.ResourceLimit(
+        resource: resource.number, soft: limit.soft ?? .max, hard: limit.hard ?? .max)
+    }
+  }
+
+  private func host(for limits: Limits) -> HostFacts {
+    HostFacts.read(self.layout, disks: limits.limitsIO ? self.disks() : .found([]))
   }
 
   /// The disks that IO limits are set on: those behind what every job sees.
-  private func disks(_ spec: JobSpec) throws(WorkerError) -> [BlockDevice] {
-    guard spec.limits.limitsIO else { return [] }
+  private func disks() -> HostFacts.Disks {
     // What everybody may read, as /usr, counts as well: a limit is for each disk. A root in memory, as
     // in small guests, has none.
     let paths = [self.state.jobsPath] + (FileSystem.isInMemory("/") ? [] : ["/"])
-    var disks: [BlockDevice] = []
+    var disks: [JobDisk] = []
     for path in paths {
       do throws(BlockDeviceError) {
         let disk = try BlockDevice.disk(under: path)
-        if !disks.contains(disk) { disks.append(disk) }
+        if disks.contains(where: { $0.device == disk }) { continue }
+        disks.append(JobDisk(disk, chain: path, sharing: JobDisk.sharing(of: disk)))
       } catch {
-        throw WorkerError(
-          .failedPrecondition,
-          "cannot limit IO: \(error.reason): "
-            + (path == "/" ? "" : "move the state directory to a disk, or ")
+        return .failure(
+          "\(error.reason): " + (path == "/" ? "" : "move the state directory to a disk, or ")
             + "start the job without IO limits")
       }
     }
-    return disks
+    return .found(disks)
   }
 }
 

@@ -4,7 +4,8 @@ import JobEngine
 ///
 /// A new limit of jobs is one case here; the compiler then asks for the rest.
 package enum Cap: String, CaseIterable, Hashable, Sendable {
-  case cpu, memory, memorySwap, ioRead, ioWrite, ioReadOps, ioWriteOps, pids, time
+  case cpu, cpuWeight, memory, memorySwap, ioRead, ioWrite, ioReadOps, ioWriteOps, ioWeight, pids
+  case time
 
   enum Unit: Hashable { case number, whole, bytes, seconds }
 
@@ -12,7 +13,7 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     switch self {
     case .cpu: .number
     case .memory, .memorySwap, .ioRead, .ioWrite: .bytes
-    case .ioReadOps, .ioWriteOps, .pids: .whole
+    case .ioReadOps, .ioWriteOps, .pids, .cpuWeight, .ioWeight: .whole
     case .time: .seconds
     }
   }
@@ -21,12 +22,14 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
   var option: String {
     switch self {
     case .cpu: "--cpu"
+    case .cpuWeight: "--cpu-weight"
     case .memory: "--memory"
     case .memorySwap: "--memory-swap"
     case .ioRead: "--io-read"
     case .ioWrite: "--io-write"
     case .ioReadOps: "--io-read-ops"
     case .ioWriteOps: "--io-write-ops"
+    case .ioWeight: "--io-weight"
     case .pids: "--pids"
     case .time: "--timeout"
     }
@@ -34,19 +37,25 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
 
   /// What a job without a value has in truth; nil: no bound at all.
   func implied(in spec: JobSpec) -> Double? {
-    self == .memorySwap && spec.limits.memory != nil ? 0 : nil
+    switch self {
+    case .memorySwap: spec.limits.memory != nil ? 0 : nil
+    case .cpuWeight, .ioWeight: 100  // as every other group of the kernel's
+    default: nil
+    }
   }
 
   func value(in spec: JobSpec) -> Double? {
     let limits = spec.limits
     return switch self {
     case .cpu: limits.cpu
+    case .cpuWeight: limits.cpuWeight.map(Double.init)
     case .memory: limits.memory.map(Double.init)
     case .memorySwap: limits.memorySwap.map(Double.init)
     case .ioRead: limits.ioRead.map(Double.init)
     case .ioWrite: limits.ioWrite.map(Double.init)
     case .ioReadOps: limits.ioReadOps.map(Double.init)
     case .ioWriteOps: limits.ioWriteOps.map(Double.init)
+    case .ioWeight: limits.ioWeight.map(Double.init)
     case .pids: limits.pids.map(Double.init)
     case .time: spec.timeout.map { $0 / .seconds(1) }
     }
@@ -63,19 +72,21 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     let whole = Int64(value)
     switch self {
     case .cpu: limits.cpu = value
+    case .cpuWeight: limits.cpuWeight = whole
     case .memory: limits.memory = whole
     case .memorySwap: limits.memorySwap = whole
     case .ioRead: limits.ioRead = whole
     case .ioWrite: limits.ioWrite = whole
     case .ioReadOps: limits.ioReadOps = whole
     case .ioWriteOps: limits.ioWriteOps = whole
+    case .ioWeight: limits.ioWeight = whole
     case .pids: limits.pids = whole
     case .time: break  // no sum of it makes sense
     }
   }
 
   /// Whether the sum over a user's jobs can be bounded.
-  var hasTotal: Bool { self != .time }
+  var hasTotal: Bool { ![.time, .cpuWeight, .ioWeight].contains(self) }
 
   func text(_ value: Double) -> String {
     let number = value == value.rounded() ? "\(Int64(value))" : "\(value)"

@@ -25,6 +25,10 @@ enum SpecRules {
 
   /// Fields that change nothing but the job itself.
   static let harmless: Set<String> = ["name", "labels", "environment", "workingDirectory"]
+  /// Limits that take nothing from others. `bestEffort` is looked at where bounds are.
+  static let harmlessLimits: Set<String> = [
+    "cpuset", "memoryHigh", "memoryOOMGroup", "resources", "bestEffort",
+  ]
   /// Fields that are `Cap`s.
   static let bounded: Set<String> = ["limits", "timeout"]
 

@@ -38,6 +38,7 @@ struct RunCommand: ClientCommand {
 
   private func follow(_ session: Session, _ interrupts: Lock<Interrupts>) async throws -> Int32 {
     let job = try await session.client.start(self.job.spec)
+    LimitNotes(job).print()
     interrupts.withLock { $0.started(job.id) }
     do {
       let end = try await session.client.output(of: OutputRequest(job: job.id)) { chunk in

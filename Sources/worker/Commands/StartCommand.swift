@@ -21,6 +21,7 @@ struct StartCommand: ClientCommand {
 
   func run(_ session: Session) async throws -> Int32 {
     let job = try await session.client.start(self.job.spec)
+    LimitNotes(job).print()
     try StandardStream.stdout.write(self.json ? try JSON.text(job) : "\(job.id)\n")
     return ExitCode.success
   }

@@ -24,29 +24,7 @@ struct JobOptions: ParsableArguments, Sendable {
   @Option(help: "Time after which it is ended, as 30s.", transform: Values.duration)
   var timeout: Duration?
 
-  @Option(help: "Cores, as 1.5.", transform: Values.cores)
-  var cpu: Double?
-
-  @Option(help: "Bytes of memory, as 256M.", transform: Values.size)
-  var memory: Int64?
-
-  @Option(help: "Bytes of swap on top. (default: none)", transform: Values.size)
-  var memorySwap: Int64?
-
-  @Option(help: "Bytes a second read from each disk, as 10M.", transform: Values.size)
-  var ioRead: Int64?
-
-  @Option(help: "Bytes a second written to each disk.", transform: Values.size)
-  var ioWrite: Int64?
-
-  @Option(help: "Read operations a second on each disk.")
-  var ioReadOps: Int64?
-
-  @Option(help: "Write operations a second on each disk.")
-  var ioWriteOps: Int64?
-
-  @Option(help: "Processes and threads.")
-  var pids: Int64?
+  @OptionGroup var limit: LimitOptions
 
   @Option(help: "none: loopback only; host: the host's network, needs the role admin.")
   var net: Network = .none
@@ -71,21 +49,8 @@ struct JobOptions: ParsableArguments, Sendable {
       $0.workingDirectory = self.workdir ?? ""
       $0.user = self.user ?? ""
       if let timeout { $0.timeout = Google_Protobuf_Duration(rounding: timeout) }
-      $0.limits = self.limits
+      $0.limits = self.limit.message
       $0.network = self.net == .host ? .host : .none
-    }
-  }
-
-  private var limits: Worker_V1_Limits {
-    .with {
-      if let cpu { $0.cpu = cpu }
-      if let memory { $0.memory = memory }
-      if let memorySwap { $0.memorySwap = memorySwap }
-      if let ioRead { $0.ioRead = ioRead }
-      if let ioWrite { $0.ioWrite = ioWrite }
-      if let ioReadOps { $0.ioReadOps = ioReadOps }
-      if let ioWriteOps { $0.ioWriteOps = ioWriteOps }
-      if let pids { $0.pids = pids }
     }
   }
 }

@@ -54,6 +54,13 @@ enum Values {
     return value
   }
 
+  /// Processors, as `0-3,6`; what the list means is for the server to say.
+  static func processors(_ text: String) throws -> String {
+    guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) || "-,".utf8.contains($0) })
+    else { throw ValueError(description: "give a list of processors, as 0-3,6") }
+    return text
+  }
+
   /// `KEY=VALUE`.
   static func pair(_ text: String) throws -> Pair {
     guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {

@@ -55,7 +55,7 @@ struct JobPage {
   /// What the kernel holds, which is what counts.
   private var limits: [(String, String)] {
     self.job.applied.sorted { $0.key < $1.key }.map { name, limit in
-      ("limit", "\(name): \(limit.file) = \(limit.value)")
+      ("limit", LimitNotes.line(name, limit))
     }
   }
 
