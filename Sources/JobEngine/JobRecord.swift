@@ -88,6 +88,7 @@ extension JobSpec {
     }
     fields.append("timeout", self.timeout?.nanoseconds)
     fields.append("network", self.network == .host ? "host" : "none")
+    self.appendTree(to: &fields)
     self.limits.append(to: &fields)
   }
 
@@ -109,6 +110,7 @@ extension JobSpec {
     }
     self.timeout = (fields.number("timeout") as Int64?).map { .nanoseconds($0) }
     self.network = fields["network"] == "host" ? .host : .none
+    self.takeTree(from: fields)
     self.limits = Limits(fields)
   }
 }

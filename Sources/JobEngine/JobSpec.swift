@@ -16,6 +16,39 @@ public struct JobSpec: Hashable, Sendable {
     case none
     /// The host's.
     case host
+    /// One with a way out and none in. Not built: refused.
+    case nat
+  }
+
+  /// A file or folder of the host in a place of the job's tree.
+  public struct Bind: Hashable, Sendable {
+    /// On the host: absolute, without links, `.` and `..`.
+    public var source: String
+    /// In the job's tree.
+    public var destination: String
+    /// False: read-only.
+    public var isWritable: Bool
+
+    /// Shows `source` at `destination`.
+    public init(source: String, destination: String, isWritable: Bool = false) {
+      self.source = source
+      self.destination = destination
+      self.isWritable = isWritable
+    }
+  }
+
+  /// An empty file system in memory.
+  public struct Tmpfs: Hashable, Sendable {
+    /// In the job's tree.
+    public var destination: String
+    /// Bytes at most; nil: the memory limit, or 1 GiB.
+    public var size: Int64?
+
+    /// An empty file system at `destination`.
+    public init(destination: String, size: Int64? = nil) {
+      self.destination = destination
+      self.size = size
+    }
   }
 
   /// The program and its arguments; the program is looked up in the job's PATH unless it has a slash.
@@ -36,6 +69,18 @@ public struct JobSpec: Hashable, Sendable {
   public var limits = Limits()
   /// Its network.
   public var network: Network = .none
+  /// Made after `tmpfs`, in order.
+  public var binds: [Bind] = []
+  /// Made before `binds`, in order.
+  public var tmpfs: [Tmpfs] = []
+  /// The folder of the host that is its root; nil: the host's tree, read-only.
+  public var rootfs: String?
+  /// Makes `rootfs` read-only, as the host's tree is without it.
+  public var isReadOnly = false
+  /// Root inside, an unprivileged range of ids outside.
+  public var hasUserNamespace = false
+  /// The seccomp filter.
+  public var deniesSystemCalls = true
 
   /// A job that runs `command` with every default.
   public init(command: [String]) {

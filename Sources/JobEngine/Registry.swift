@@ -25,11 +25,17 @@ struct Registry: Sendable {
   private(set) var starting = 0
   private(set) var isClosed = false
   private let range: ClosedRange<UInt32>
+  /// What jobs with a user namespace get theirs from.
+  private var blocks: IDBlocks
 
   /// User ids are handed out in turn from `first` on, at random by default: so what a job has left
   /// behind is not met by the next one, nor by the first after a restart.
-  init(userIDs: ClosedRange<UInt32>, first: UInt32? = nil) {
+  init(
+    userIDs: ClosedRange<UInt32>, first: UInt32? = nil,
+    namespaceIDs: ClosedRange<UInt32> = 0x7801_0000...0x7ffd_ffff
+  ) {
     self.range = userIDs
+    self.blocks = IDBlocks(namespaceIDs)
     self.nextUserID = first ?? .random(in: userIDs)
   }
 
@@ -52,7 +58,13 @@ struct Registry: Sendable {
     }
     try quota?.check(spec, beside: self.unfinished(of: owner), owner: owner)
     let uid: UInt32
-    if let user { uid = user.uid } else { uid = try self.freeUserID() }
+    if let user {
+      uid = user.uid
+    } else if spec.hasUserNamespace {
+      uid = try self.blocks.free { [userIDs] in userIDs[$0] == nil }
+    } else {
+      uid = try self.freeUserID()
+    }
     let record = JobRecord(
       spec: spec, owner: owner, createTime: time, requestID: requestID, uid: uid,
       gid: user?.gid ?? uid)
@@ -82,7 +94,9 @@ struct Registry: Sendable {
 
   /// Those of the range, whether it was given them or an administrator named them.
   private func heldUserIDs(_ job: Job) -> Set<UInt32> {
-    Set([job.record.uid, job.record.gid]).filter(self.range.contains)
+    Set([job.record.uid, job.record.gid]).filter {
+      self.range.contains($0) || self.blocks.range.contains($0)
+    }
   }
 
   /// The start came to an end, good or bad.

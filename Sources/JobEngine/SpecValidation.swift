@@ -14,6 +14,7 @@ extension JobSpec {
       throw .invalid("user must be a name, an id or id:id, got '\(name)'")
     }
     try self.limits.validate()
+    try self.validateMounts()
   }
 
   private static let maxTimeout = Duration.seconds(100 * 365 * 86_400)

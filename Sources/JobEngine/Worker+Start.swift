@@ -13,7 +13,7 @@ extension Worker {
     try spec.validate()
     try Self.validate(requestID: requestID)
     try self.checkPrivileges()
-    let user = try await self.resolve(spec.user)
+    let user = try await self.resolve(spec)
     let reservation = try self.registry.change { registry throws(WorkerError) in
       try registry.reserve(
         spec, id: .random(), owner: owner, requestID: requestID, time: Clock.wall(), user: user,
@@ -30,7 +30,7 @@ extension Worker {
         self.registry.change { $0.startEnded() }
       }
       do throws(WorkerError) {
-        try await self.launch(job, as: user ?? .own(job.record.uid))
+        try await self.launch(job, as: user ?? .own(by: job.record))
       } catch {
         self.registry.change { $0.drop(job) }
         job.state.change { $0.startFailed(error) }
@@ -47,14 +47,14 @@ extension Worker {
     }
   }
 
-  private func resolve(_ user: JobSpec.User) async throws(WorkerError) -> ResolvedUser? {
-    if user == .own { return nil }
+  /// Looks up on the host what the spec names: nil when the job gets a user of its own.
+  private func resolve(_ spec: JobSpec) async throws(WorkerError) -> ResolvedUser? {
+    if spec.user == .own, spec.binds.isEmpty, spec.rootfs == nil { return nil }
+    let hidden = [self.state.path] + self.configuration.hiddenPaths
     return try await Self.threads.run { () throws(WorkerError) in
-      let database: UserDatabase
-      do throws(SystemError) { database = try UserDatabase() } catch {
-        throw WorkerError(.internal, "cannot read this host's users: \(error)")
-      }
-      return try ResolvedUser.resolve(user, in: database)
+      try HostPlaces(hidden: hidden).check(spec)
+      if spec.user == .own { return nil }
+      return try ResolvedUser.resolve(spec.user, in: try AccountFiles(spec).database())
     }
   }
 

@@ -54,7 +54,8 @@ public final class Worker: Sendable {
     self.layout = layout
     self.state = state
     self.events = events
-    self.registry = Watched(Registry(userIDs: configuration.userIDs))
+    self.registry = Watched(
+      Registry(userIDs: configuration.userIDs, namespaceIDs: configuration.namespaceIDs))
   }
 
   /// Opens a state directory: finished jobs are listed, running ones adopted. Only one worker at a

@@ -17,6 +17,9 @@ public struct WorkerConfiguration: Sendable {
   /// negative. They are no user's, so what is left of one belongs to nobody.
   public var userIDs: ClosedRange<UInt32> = 0x7800_0000...0x7800_ffff
 
+  /// Of these, jobs with a user namespace get 65536 each, in turn; above `userIDs`.
+  public var namespaceIDs: ClosedRange<UInt32> = 0x7801_0000...0x7ffd_ffff
+
   /// A worker that keeps its state in `stateDirectory`.
   public init(stateDirectory: String) {
     self.stateDirectory = stateDirectory

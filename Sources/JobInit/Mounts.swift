@@ -108,7 +108,8 @@ extension Mounts {
 
   private func placeIfThere(_ path: String) throws(SystemError) -> OwnedDescriptor? {
     do throws(SystemError) { return try self.tree.place(path) } catch {
-      if error.errno == ENOENT || error.errno == ENOTDIR || error.errno == EACCES { return nil }
+      // A link in a tree of its own is left alone: nothing of the host's is behind it.
+      if [ENOENT, ENOTDIR, EACCES, ELOOP].contains(error.errno) { return nil }
       throw error
     }
   }

@@ -22,6 +22,7 @@ extension Worker_V1_Job {
     self.user = "\(status.uid):\(status.gid)"
     self.network = status.spec.network == .host ? .host : .none
     self.pid = status.pid ?? 0
+    self.isolation = Worker_V1_Isolation(status.isolation)
   }
 
   private mutating func setTimes(_ status: JobStatus) {

@@ -18,6 +18,7 @@ extension JobSpec {
     if message.hasTimeout { self.timeout = try Duration(message.timeout, field: "timeout") }
     self.limits = try Limits(message.limits)
     self.network = try Network(message.network)
+    self.takeTree(message)
   }
 
   /// What a job takes in an answer has to leave room in a message of 4 MiB.
@@ -25,13 +26,15 @@ extension JobSpec {
 
   private static func checkSize(_ message: Worker_V1_JobSpec) throws(RPCError) {
     let pairs = [message.environment, message.labels].joined()
+    let places =
+      message.binds.flatMap { [$0.source, $0.destination] } + message.tmpfs.map(\.destination)
     let bytes =
-      message.command.reduce(0) { $0 + $1.utf8.count + 1 }
+      places.reduce(0) { $0 + $1.utf8.count } + message.command.reduce(0) { $0 + $1.utf8.count + 1 }
       + pairs.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 2 }
     guard bytes > self.maximumBytes else { return }
     throw RPCError(
       code: .invalidArgument,
-      message: "command, environment and labels take \(bytes) bytes together: at most "
+      message: "command, environment, labels and mounts take \(bytes) bytes together: at most "
         + "\(self.maximumBytes) are possible; give the rest in a file")
   }
 }
@@ -68,6 +71,7 @@ extension JobSpec.Network {
     switch message {
     case .unspecified, .none: self = .none
     case .host: self = .host
+    case .nat: self = .nat
     case .UNRECOGNIZED(let number):
       throw RPCError(code: .invalidArgument, message: "network \(number) is unknown to this server")
     }

@@ -19,7 +19,9 @@ package struct FileTree: ~Copyable {
     let links = self.followsLinks ? 0 : CLINUX_RESOLVE_NO_SYMLINKS
     let resolve = CLINUX_RESOLVE_IN_ROOT | CLINUX_RESOLVE_NO_MAGICLINKS | links
     return OwnedDescriptor(
-      owning: try check(path) { clinux_openat2(raw, path, OpenFlags.path, UInt64(resolve)) })
+      owning: try check(self.followsLinks ? path : "\(path) (no link of the tree is followed)") {
+        clinux_openat2(raw, path, OpenFlags.path, UInt64(resolve))
+      })
   }
 
   /// As `place`; a folder, or a file when `isFile`, is made where there is nothing.
@@ -37,6 +39,23 @@ package struct FileTree: ~Copyable {
     return try self.place(path)
   }
 
+  /// The content of a regular file; EINVAL for anything else, which could block or never end.
+  package func readText(_ path: String, limit: Int) throws(SystemError) -> String {
+    let raw = self.root.rawValue
+    let resolve = CLINUX_RESOLVE_IN_ROOT | CLINUX_RESOLVE_NO_MAGICLINKS | CLINUX_RESOLVE_NO_SYMLINKS
+    let file = OwnedDescriptor(
+      owning: try check("open(\(path))") {
+        clinux_openat2(raw, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, UInt64(resolve))
+      })
+    var status = stat()
+    let descriptor = file.rawValue
+    try check("fstat(\(path))") { fstat(descriptor, &status) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw SystemError(call: "open(\(path))", errno: EINVAL)
+    }
+    return String(decoding: try File.readAll(file, limit: limit), as: UTF8.self)
+  }
+
   private func make(
     _ name: String, in parent: borrowing OwnedDescriptor, isFile: Bool, path: String
   ) throws(SystemError) {
@@ -45,7 +64,8 @@ package struct FileTree: ~Copyable {
       isFile
       ? mknodat(raw, name, S_IFREG | 0o644, 0) : mkdirat(raw, name, 0o755)
     guard result != 0, errno != EEXIST else { return }
-    throw SystemError(call: path, errno: errno)
+    throw SystemError(
+      call: "\(path), which is not in the job's tree and cannot be made there", errno: errno)
   }
 }
 

@@ -67,10 +67,12 @@ import Testing
   }
 
   private func steps(
-    user: ResolvedUser = .own(61_184), memory: Int64? = nil, mounts: String = ""
+    user: ResolvedUser = .own(61_184), memory: Int64? = nil, mounts: String = "",
+    change: (inout JobSpec) -> Void = { _ in }
   ) -> [LaunchPlan.MountStep] {
     var spec = JobSpec(command: ["true"])
     spec.limits.memory = memory
+    change(&spec)
     let plan = MountPlan(
       jobFolder: "/s/jobs/x", hidden: ["/s", "/etc/worker"], mounts: MountInfo.parse(mounts))
     return plan.steps(for: spec, as: user)
@@ -105,6 +107,33 @@ import Testing
     #expect(steps.filter { $0 == .hide(target: "/srv/v1") }.count == 1)
     #expect(!steps.contains(.hide(target: "/sys/fs/cgroup")))
     #expect(!steps.contains(.hide(target: "/run/v1")))
+  }
+
+  @Test func aTreeOfItsOwnHasNothingOfTheHostToHide() {
+    let steps = self.steps { $0.rootfs = "/srv/tree" }
+    for path in ["/s", "/run", "/home"] { #expect(!steps.contains(.hide(target: path))) }
+  }
+
+  @Test func tmpfsComesBeforeBindsThatMayLieInIt() throws {
+    let steps = self.steps(memory: 1 << 20) {
+      $0.binds = [.init(source: "/srv/a", destination: "/data/a", isWritable: true)]
+      $0.tmpfs = [.init(destination: "/data"), .init(destination: "/x", size: 4096)]
+    }
+    #expect(
+      steps.suffix(3) == [
+        .tmpfs(target: "/data", options: "mode=1777,size=1048576"),
+        .tmpfs(target: "/x", options: "mode=1777,size=4096"),
+        .bind(source: "/srv/a", target: "/data/a", readOnly: false),
+      ])
+  }
+
+  @Test func namespaceIDsAreBlocksThatDoNotMeet() throws {
+    var blocks = IDBlocks(0x7801_0000...0x7804_ffff)
+    var taken: Set<UInt32> = []
+    for _ in 0..<4 { taken.insert(try blocks.free { !taken.contains($0) }) }
+    #expect(taken == [0x7801_0000, 0x7802_0000, 0x7803_0000, 0x7804_0000])
+    let error = #expect(throws: WorkerError.self) { try blocks.free { !taken.contains($0) } }
+    #expect(error?.message.hasPrefix("all 4 id ranges") == true)
   }
 
   @Test func sharedMemoryIsBoundedByTheMemoryLimit() {

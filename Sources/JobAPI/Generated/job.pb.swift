@@ -58,6 +58,9 @@ package nonisolated enum Worker_V1_Network: SwiftProtobuf.Enum, Swift.CaseIterab
 
   /// The host's network; needs a role that allows it.
   case host // = 2
+
+  /// A way out and none in. Not built: FAILED_PRECONDITION.
+  case nat // = 3
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -69,6 +72,7 @@ package nonisolated enum Worker_V1_Network: SwiftProtobuf.Enum, Swift.CaseIterab
     case 0: self = .unspecified
     case 1: self = .none
     case 2: self = .host
+    case 3: self = .nat
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -78,6 +82,7 @@ package nonisolated enum Worker_V1_Network: SwiftProtobuf.Enum, Swift.CaseIterab
     case .unspecified: return 0
     case .none: return 1
     case .host: return 2
+    case .nat: return 3
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -87,6 +92,7 @@ package nonisolated enum Worker_V1_Network: SwiftProtobuf.Enum, Swift.CaseIterab
     .unspecified,
     .none,
     .host,
+    .nat,
   ]
 
 }
@@ -368,11 +374,92 @@ package nonisolated struct Worker_V1_JobSpec: @unchecked Sendable {
     set {_uniqueStorage()._network = newValue}
   }
 
+  /// Places of the host that the job sees; needs a role that allows them. At most 64 with `tmpfs`.
+  package var binds: [Worker_V1_Bind] {
+    get {_storage._binds}
+    set {_uniqueStorage()._binds = newValue}
+  }
+
+  /// Empty file systems in memory, made before the binds.
+  package var tmpfs: [Worker_V1_Tmpfs] {
+    get {_storage._tmpfs}
+    set {_uniqueStorage()._tmpfs = newValue}
+  }
+
+  /// An absolute path on the host of the tree that is the job's root; needs a role that allows it.
+  /// Empty: the host's own tree, read-only.
+  package var rootfs: String {
+    get {_storage._rootfs}
+    set {_uniqueStorage()._rootfs = newValue}
+  }
+
+  /// Makes `rootfs` read-only.
+  package var readOnly: Bool {
+    get {_storage._readOnly}
+    set {_uniqueStorage()._readOnly = newValue}
+  }
+
+  /// Root inside, an unprivileged range of 65536 user ids outside. Not with `user`.
+  package var userNamespace: Bool {
+    get {_storage._userNamespace}
+    set {_uniqueStorage()._userNamespace = newValue}
+  }
+
+  /// Without the seccomp filter; needs a role that allows it.
+  package var seccompOff: Bool {
+    get {_storage._seccompOff}
+    set {_uniqueStorage()._seccompOff = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// A file or folder of the host in a place of the job's tree, without what is mounted below it.
+package nonisolated struct Worker_V1_Bind: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Absolute; no part of it may be a symbolic link, `.` or `..`.
+  package var source: String = String()
+
+  /// In the job's tree, not in /proc, /sys or /dev. The host's own tree is read-only: a place that is
+  /// not there can be made below /tmp, /var/tmp and a tmpfs only.
+  package var destination: String = String()
+
+  package var writable: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Worker_V1_Tmpfs: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var destination: String = String()
+
+  /// Bytes at most. Unset: the job's memory limit, or 1 GiB.
+  package var size: Int64 {
+    get {_size ?? 0}
+    set {_size = newValue}
+  }
+  /// Returns true if `size` has been explicitly set.
+  package var hasSize: Bool {self._size != nil}
+  /// Clears the value of `size`. Subsequent reads from it will return its default value.
+  package mutating func clearSize() {self._size = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _size: Int64? = nil
 }
 
 /// Limits of one job, over all its processes. An unset field means no limit of that kind.
@@ -852,11 +939,54 @@ package nonisolated struct Worker_V1_Job: @unchecked Sendable {
     set {_uniqueStorage()._pid = newValue}
   }
 
+  /// What separates the job from the host and from other jobs.
+  package var isolation: Worker_V1_Isolation {
+    get {_storage._isolation ?? Worker_V1_Isolation()}
+    set {_uniqueStorage()._isolation = newValue}
+  }
+  /// Returns true if `isolation` has been explicitly set.
+  package var hasIsolation: Bool {_storage._isolation != nil}
+  /// Clears the value of `isolation`. Subsequent reads from it will return its default value.
+  package mutating func clearIsolation() {_uniqueStorage()._isolation = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What a job has and has not. Lines for a person to read; their wording may change.
+package nonisolated struct Worker_V1_Isolation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As `uid 2013265920, gid 2013265920, of its own`.
+  package var user: String = String()
+
+  /// As `chown`; empty: none, in no set.
+  package var capabilities: [String] = []
+
+  /// Those of its own, as `pid`.
+  package var namespaces: [String] = []
+
+  /// As `the host's tree, read-only`.
+  package var root: String = String()
+
+  /// What is mounted on it.
+  package var mounts: [String] = []
+
+  package var network: String = String()
+
+  /// As `on: ...` or `off`.
+  package var seccomp: String = String()
+
+  package var noNewPrivileges: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 package nonisolated struct Worker_V1_StartJobRequest: Sendable {
@@ -1505,7 +1635,7 @@ package nonisolated struct Worker_V1_CheckAccessResponse: Sendable {
 fileprivate nonisolated let _protobuf_package = "worker.v1"
 
 nonisolated extension Worker_V1_Network: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0NETWORK_UNSPECIFIED\0\u{1}NETWORK_NONE\0\u{1}NETWORK_HOST\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0NETWORK_UNSPECIFIED\0\u{1}NETWORK_NONE\0\u{1}NETWORK_HOST\0\u{1}NETWORK_NAT\0")
 }
 
 nonisolated extension Worker_V1_JobState: SwiftProtobuf._ProtoNameProviding {
@@ -1526,7 +1656,7 @@ nonisolated extension Worker_V1_Access: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".JobSpec"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}command\0\u{1}name\0\u{1}labels\0\u{1}environment\0\u{3}working_directory\0\u{1}user\0\u{1}timeout\0\u{1}limits\0\u{1}network\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}command\0\u{1}name\0\u{1}labels\0\u{1}environment\0\u{3}working_directory\0\u{1}user\0\u{1}timeout\0\u{1}limits\0\u{1}network\0\u{2}\u{1f}binds\0\u{1}tmpfs\0\u{1}rootfs\0\u{3}read_only\0\u{3}user_namespace\0\u{3}seccomp_off\0")
 
   fileprivate class _StorageClass {
     var _command: [String] = []
@@ -1538,6 +1668,12 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
     var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _limits: Worker_V1_Limits? = nil
     var _network: Worker_V1_Network = .unspecified
+    var _binds: [Worker_V1_Bind] = []
+    var _tmpfs: [Worker_V1_Tmpfs] = []
+    var _rootfs: String = String()
+    var _readOnly: Bool = false
+    var _userNamespace: Bool = false
+    var _seccompOff: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1557,6 +1693,12 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
       _timeout = source._timeout
       _limits = source._limits
       _network = source._network
+      _binds = source._binds
+      _tmpfs = source._tmpfs
+      _rootfs = source._rootfs
+      _readOnly = source._readOnly
+      _userNamespace = source._userNamespace
+      _seccompOff = source._seccompOff
     }
   }
 
@@ -1584,6 +1726,12 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._timeout) }()
         case 8: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
         case 9: try { try decoder.decodeSingularEnumField(value: &_storage._network) }()
+        case 40: try { try decoder.decodeRepeatedMessageField(value: &_storage._binds) }()
+        case 41: try { try decoder.decodeRepeatedMessageField(value: &_storage._tmpfs) }()
+        case 42: try { try decoder.decodeSingularStringField(value: &_storage._rootfs) }()
+        case 43: try { try decoder.decodeSingularBoolField(value: &_storage._readOnly) }()
+        case 44: try { try decoder.decodeSingularBoolField(value: &_storage._userNamespace) }()
+        case 45: try { try decoder.decodeSingularBoolField(value: &_storage._seccompOff) }()
         default: break
         }
       }
@@ -1623,6 +1771,24 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._network != .unspecified {
         try visitor.visitSingularEnumField(value: _storage._network, fieldNumber: 9)
       }
+      if !_storage._binds.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._binds, fieldNumber: 40)
+      }
+      if !_storage._tmpfs.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._tmpfs, fieldNumber: 41)
+      }
+      if !_storage._rootfs.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._rootfs, fieldNumber: 42)
+      }
+      if _storage._readOnly != false {
+        try visitor.visitSingularBoolField(value: _storage._readOnly, fieldNumber: 43)
+      }
+      if _storage._userNamespace != false {
+        try visitor.visitSingularBoolField(value: _storage._userNamespace, fieldNumber: 44)
+      }
+      if _storage._seccompOff != false {
+        try visitor.visitSingularBoolField(value: _storage._seccompOff, fieldNumber: 45)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1641,10 +1807,95 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._timeout != rhs_storage._timeout {return false}
         if _storage._limits != rhs_storage._limits {return false}
         if _storage._network != rhs_storage._network {return false}
+        if _storage._binds != rhs_storage._binds {return false}
+        if _storage._tmpfs != rhs_storage._tmpfs {return false}
+        if _storage._rootfs != rhs_storage._rootfs {return false}
+        if _storage._readOnly != rhs_storage._readOnly {return false}
+        if _storage._userNamespace != rhs_storage._userNamespace {return false}
+        if _storage._seccompOff != rhs_storage._seccompOff {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_Bind: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Bind"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}source\0\u{1}destination\0\u{1}writable\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.source) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.destination) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.writable) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.source.isEmpty {
+      try visitor.visitSingularStringField(value: self.source, fieldNumber: 1)
+    }
+    if !self.destination.isEmpty {
+      try visitor.visitSingularStringField(value: self.destination, fieldNumber: 2)
+    }
+    if self.writable != false {
+      try visitor.visitSingularBoolField(value: self.writable, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_Bind, rhs: Worker_V1_Bind) -> Bool {
+    if lhs.source != rhs.source {return false}
+    if lhs.destination != rhs.destination {return false}
+    if lhs.writable != rhs.writable {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_Tmpfs: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Tmpfs"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}destination\0\u{1}size\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.destination) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self._size) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.destination.isEmpty {
+      try visitor.visitSingularStringField(value: self.destination, fieldNumber: 1)
+    }
+    try { if let v = self._size {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_Tmpfs, rhs: Worker_V1_Tmpfs) -> Bool {
+    if lhs.destination != rhs.destination {return false}
+    if lhs._size != rhs._size {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1958,7 +2209,7 @@ nonisolated extension Worker_V1_Exit: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Job"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}owner\0\u{1}command\0\u{1}state\0\u{3}create_time\0\u{3}start_time\0\u{3}end_time\0\u{1}exit\0\u{1}limits\0\u{1}applied\0\u{1}usage\0\u{3}output_bytes\0\u{1}labels\0\u{3}working_directory\0\u{1}user\0\u{1}network\0\u{1}timeout\0\u{1}pid\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}owner\0\u{1}command\0\u{1}state\0\u{3}create_time\0\u{3}start_time\0\u{3}end_time\0\u{1}exit\0\u{1}limits\0\u{1}applied\0\u{1}usage\0\u{3}output_bytes\0\u{1}labels\0\u{3}working_directory\0\u{1}user\0\u{1}network\0\u{1}timeout\0\u{1}pid\0\u{2}\u{15}isolation\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -1980,6 +2231,7 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _network: Worker_V1_Network = .unspecified
     var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _pid: Int32 = 0
+    var _isolation: Worker_V1_Isolation? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2009,6 +2261,7 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _network = source._network
       _timeout = source._timeout
       _pid = source._pid
+      _isolation = source._isolation
     }
   }
 
@@ -2046,6 +2299,7 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 17: try { try decoder.decodeSingularEnumField(value: &_storage._network) }()
         case 18: try { try decoder.decodeSingularMessageField(value: &_storage._timeout) }()
         case 19: try { try decoder.decodeSingularInt32Field(value: &_storage._pid) }()
+        case 40: try { try decoder.decodeSingularMessageField(value: &_storage._isolation) }()
         default: break
         }
       }
@@ -2115,6 +2369,9 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
       if _storage._pid != 0 {
         try visitor.visitSingularInt32Field(value: _storage._pid, fieldNumber: 19)
       }
+      try { if let v = _storage._isolation {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2143,10 +2400,76 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._network != rhs_storage._network {return false}
         if _storage._timeout != rhs_storage._timeout {return false}
         if _storage._pid != rhs_storage._pid {return false}
+        if _storage._isolation != rhs_storage._isolation {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_Isolation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Isolation"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}capabilities\0\u{1}namespaces\0\u{1}root\0\u{1}mounts\0\u{1}network\0\u{1}seccomp\0\u{3}no_new_privileges\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.user) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.capabilities) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.namespaces) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.root) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.mounts) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.network) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.seccomp) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.noNewPrivileges) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.user.isEmpty {
+      try visitor.visitSingularStringField(value: self.user, fieldNumber: 1)
+    }
+    if !self.capabilities.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.capabilities, fieldNumber: 2)
+    }
+    if !self.namespaces.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.namespaces, fieldNumber: 3)
+    }
+    if !self.root.isEmpty {
+      try visitor.visitSingularStringField(value: self.root, fieldNumber: 4)
+    }
+    if !self.mounts.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.mounts, fieldNumber: 5)
+    }
+    if !self.network.isEmpty {
+      try visitor.visitSingularStringField(value: self.network, fieldNumber: 6)
+    }
+    if !self.seccomp.isEmpty {
+      try visitor.visitSingularStringField(value: self.seccomp, fieldNumber: 7)
+    }
+    if self.noNewPrivileges != false {
+      try visitor.visitSingularBoolField(value: self.noNewPrivileges, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_Isolation, rhs: Worker_V1_Isolation) -> Bool {
+    if lhs.user != rhs.user {return false}
+    if lhs.capabilities != rhs.capabilities {return false}
+    if lhs.namespaces != rhs.namespaces {return false}
+    if lhs.root != rhs.root {return false}
+    if lhs.mounts != rhs.mounts {return false}
+    if lhs.network != rhs.network {return false}
+    if lhs.seccomp != rhs.seccomp {return false}
+    if lhs.noNewPrivileges != rhs.noNewPrivileges {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

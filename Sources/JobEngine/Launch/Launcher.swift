@@ -103,7 +103,7 @@ struct Launcher: Sendable {
     let lock = try File.open(JobDirectory.lock, in: folder, O_RDWR | O_CREAT | O_EXCL)
     _ = try File.tryLock(lock)
     try File.makeFIFO(JobDirectory.control, in: folder)
-    try JobFolders.make(in: folder, for: user)
+    try JobFolders.make(in: folder, for: job.record.spec, as: user)
     // Before the cgroups are made: should we die, nothing else says which are this job's.
     let plan = try self.plan(job, user, cgroups, limits)
     try File.replace(JobDirectory.launch, in: folder, with: plan.encoded(), durable: false)
@@ -143,11 +143,18 @@ struct Launcher: Sendable {
       user: Spawn.User(uid: user.uid, gid: user.gid, groups: user.groups),
       capabilities: user.capabilities)
     plan.resourceLimits = Self.resourceLimits(limits.resources)
-    plan.ownNetwork = spec.network == .none
+    plan.ownNetwork = spec.network != .host
     let mounts = MountPlan(
       jobFolder: self.state.path(job.id), hidden: [self.state.path] + self.hidden,
       mounts: MountInfo.parse(try File.readText("/proc/self/mountinfo", limit: 64 << 20)))
     plan.mounts = mounts.steps(for: spec, as: user)
+    plan.rootfs = spec.rootfs
+    plan.rootIsReadOnly = spec.isReadOnly
+    plan.deniesSystemCalls = spec.deniesSystemCalls
+    if user.isNamespaceRoot {
+      plan.user = Spawn.User(uid: 0, gid: 0, groups: [])
+      plan.idRange = .init(first: user.uid, count: IDBlocks.size)
+    }
     plan.cgroup2 = cgroups.unified
     plan.cgroupsV1 = cgroups.legacy
     plan.evidence = cgroups.evidence

@@ -28,10 +28,15 @@ struct MountPlan {
     steps += self.own(JobFolders.varTemporary, at: "/var/tmp")
     steps.append(.tmpfs(target: "/dev/shm", options: "mode=1777,size=\(memory)"))
     steps += Self.maskedSys.map { .hide(target: $0) }
-    steps += self.hiddenOfHost(user).map { .hide(target: $0) }
-    for name in JobFolders.accounts where user.isOwn {
+    if spec.rootfs == nil { steps += self.hideHost(spec, user) }
+    steps += self.accounts(user)
+    for mount in spec.tmpfs {
+      let size = mount.size ?? memory
+      steps.append(.tmpfs(target: mount.destination, options: "mode=1777,size=\(size)"))
+    }
+    for bind in spec.binds {
       steps.append(
-        .cover(source: "\(self.jobFolder)/\(JobDirectory.files)/\(name)", target: "/etc/\(name)"))
+        .bind(source: bind.source, target: bind.destination, readOnly: !bind.isWritable))
     }
     return steps
   }
@@ -41,15 +46,34 @@ struct MountPlan {
     return [.bind(source: source, target: target, readOnly: false)]
   }
 
-  private func hiddenOfHost(_ user: ResolvedUser) -> [String] {
-    var hidden = self.hidden + [Self.sockets]
+  private func accounts(_ user: ResolvedUser) -> [LaunchPlan.MountStep] {
+    guard user.isOwn, !user.isNamespaceRoot else { return [] }
+    return AccountFiles.names.map { name in
+      .cover(source: "\(self.jobFolder)/\(JobDirectory.files)/\(name)", target: "/etc/\(name)")
+    }
+  }
+
+  private func hideHost(_ spec: JobSpec, _ user: ResolvedUser) -> [LaunchPlan.MountStep] {
+    var hidden = self.hidden
     if user.isOwn { hidden += Self.homes }
     // The job's own limits are files in there. What is mounted below /sys is not there at all.
-    for mount in self.mounts
-    where mount.type == "cgroup" || mount.type == "cgroup2" {
-      if !Self.contains(hidden + ["/sys"], mount.mountPoint) { hidden.append(mount.mountPoint) }
+    for mount in self.mounts where mount.type == "cgroup" || mount.type == "cgroup2" {
+      if !Self.contains(hidden + ["/sys", Self.sockets], mount.mountPoint) {
+        hidden.append(mount.mountPoint)
+      }
     }
-    return hidden
+    return hidden.map { .hide(target: $0) } + self.sockets(spec)
+  }
+
+  /// The host's network is of little use without the host's name servers, which services keep in /run.
+  private func sockets(_ spec: JobSpec) -> [LaunchPlan.MountStep] {
+    guard spec.network == .host, let servers = try? File.realPath("/etc/resolv.conf"),
+      servers.hasPrefix(Self.sockets + "/")
+    else { return [.hide(target: Self.sockets)] }
+    return [
+      .tmpfs(target: Self.sockets, options: "mode=755,size=64k"),
+      .bind(source: servers, target: servers, readOnly: true),
+    ]
   }
 
   /// True when `path` is one of `folders` or lies below one.

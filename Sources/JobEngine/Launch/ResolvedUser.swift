@@ -9,12 +9,29 @@ struct ResolvedUser: Hashable, Sendable {
   var home: String
   /// In no user database, and given to this job alone.
   var isOwn = false
+  /// Root inside; the ids here are those outside.
+  var isNamespaceRoot = false
 
   /// An unprivileged user of the job's own, who is in no database and owns nothing but the job's
   /// working folder.
   static func own(_ uid: UInt32) -> ResolvedUser {
     var user = ResolvedUser(uid: uid, gid: uid, name: "job", home: JobFolders.work)
     user.isOwn = true
+    return user
+  }
+
+  /// The job's own, as the record has it.
+  static func own(by record: JobRecord) -> ResolvedUser {
+    guard record.spec.hasUserNamespace else { return self.own(record.uid) }
+    return self.root(first: record.uid, hasRootfs: record.spec.rootfs != nil)
+  }
+
+  /// Root of a user namespace whose ids begin at `first` outside.
+  static func root(first: UInt32, hasRootfs: Bool) -> ResolvedUser {
+    var user = ResolvedUser(
+      uid: first, gid: first, name: "root", home: hasRootfs ? "/root" : JobFolders.work)
+    user.isOwn = true
+    user.isNamespaceRoot = true
     return user
   }
 
@@ -60,11 +77,14 @@ struct ResolvedUser: Hashable, Sendable {
   /// Root gets what other tools give a root program that is not the host's administrator; without
   /// CAP_MKNOD, as no job needs a device of its own making. Everybody else gets none.
   var capabilities: UInt64 {
-    guard self.uid == 0 else { return 0 }
-    return Self.rootCapabilities.reduce(0) { $0 | 1 << $1 }
+    self.uid == 0 || self.isNamespaceRoot ? Self.capabilities(Self.rootCapabilities) : 0
   }
 
   /// chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
   /// sys_chroot, audit_write, setfcap.
-  private static let rootCapabilities: [UInt64] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31]
+  static let rootCapabilities: [UInt64] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31]
+
+  private static func capabilities(_ numbers: [UInt64]) -> UInt64 {
+    numbers.reduce(0) { $0 | 1 << $1 }
+  }
 }

@@ -6,6 +6,14 @@ package struct JobGrant: Hashable, Sendable {
   var users: Set<String> = []
   /// Networks beside none: `host`.
   var networks: Set<String> = []
+  /// Absolute paths on the host, or folders with a slash at the end, that a job may be shown.
+  var binds: Set<String> = []
+  /// Those of them that it may write.
+  var writableBinds: Set<String> = []
+  /// As `binds`: trees that may be a job's root.
+  var rootfs: Set<String> = []
+  /// Protections that a job may do without: `seccomp`.
+  var without: Set<String> = []
   /// Absolute paths of programs, or of folders with a slash at the end; nil: any program.
   var commands: Set<String>?
   /// The most of each quantity that one job may have.
@@ -19,7 +27,11 @@ package struct JobGrant: Hashable, Sendable {
   static let everything: JobGrant = {
     var grant = JobGrant()
     grant.users = ["*"]
-    grant.networks = ["host"]
+    grant.networks = ["host", "nat"]
+    grant.binds = ["/"]
+    grant.writableBinds = ["/"]
+    grant.rootfs = ["/"]
+    grant.without = ["seccomp"]
     return grant
   }()
 
@@ -29,6 +41,10 @@ package struct JobGrant: Hashable, Sendable {
     var sum = self
     sum.users.formUnion(other.users)
     sum.networks.formUnion(other.networks)
+    sum.binds.formUnion(other.binds)
+    sum.writableBinds.formUnion(other.writableBinds)
+    sum.rootfs.formUnion(other.rootfs)
+    sum.without.formUnion(other.without)
     sum.commands = self.commands.flatMap { own in other.commands.map { own.union($0) } }
     sum.max = Self.wider(self.max, other.max)
     sum.total = Self.wider(self.total, other.total)

@@ -91,11 +91,20 @@ package enum PolicyFile {
   // MARK: Jobs
 
   private static func job(_ node: PolicyNode) throws(PolicyError) -> JobGrant {
-    let fields = try node.object(known: ["users", "networks", "commands", "max"])
+    let fields = try node.object(known: [
+      "users", "networks", "commands", "max", "binds", "writableBinds", "rootfs", "without",
+    ])
     var grant = JobGrant()
     grant.users = try self.set(fields["users"], self.user) ?? []
     grant.networks = try self.set(fields["networks"], self.network) ?? []
     grant.commands = try self.set(fields["commands"], self.path)
+    grant.binds = try self.set(fields["binds"], self.path) ?? []
+    grant.writableBinds = try self.set(fields["writableBinds"], self.path) ?? []
+    grant.rootfs = try self.set(fields["rootfs"], self.path) ?? []
+    grant.without =
+      try self.set(fields["without"]) { text in
+        text == "seccomp" ? nil : "must be \"seccomp\""
+      } ?? []
     grant.networks.remove("none")
     grant.users.remove("own")
     if let max = fields["max"] {

@@ -20,11 +20,21 @@ enum SpecRules {
     SpecRule(field: "network", key: "networks", refused: Self.network) {
       ["none"] + $0.networks.sorted()
     },
+    SpecRule(field: "binds", key: "binds", refused: Self.bind) { $0.binds.sorted() },
+    SpecRule(field: "binds", key: "writableBinds", refused: Self.writableBind) {
+      $0.writableBinds.sorted()
+    },
+    SpecRule(field: "rootfs", key: "rootfs", refused: Self.rootfs) { $0.rootfs.sorted() },
+    SpecRule(field: "deniesSystemCalls", key: "without", refused: Self.without) {
+      $0.without.sorted()
+    },
     SpecRule(field: "command", key: "commands", refused: Self.command) { $0.commands?.sorted() },
   ]
 
   /// Fields that change nothing but the job itself.
-  static let harmless: Set<String> = ["name", "labels", "environment", "workingDirectory"]
+  static let harmless: Set<String> = [
+    "name", "labels", "environment", "workingDirectory", "tmpfs", "isReadOnly", "hasUserNamespace",
+  ]
   /// Limits that take nothing from others. `bestEffort` is looked at where bounds are.
   static let harmlessLimits: Set<String> = [
     "cpuset", "memoryHigh", "memoryOOMGroup", "resources", "bestEffort",
@@ -58,8 +68,31 @@ enum SpecRules {
     switch spec.network {
     case .none: return nil
     case .host: name = "host"
+    case .nat: name = "nat"
     }
     return grant.networks.contains(name) ? nil : "the network '\(name)' (--net)"
+  }
+
+  private static let bind: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    // What may be written may be read.
+    let allowed = grant.binds.union(grant.writableBinds)
+    return spec.binds.first { !PolicyPaths.allows($0.source, allowed) }
+      .map { "the host's '\($0.source)' (--bind)" }
+  }
+
+  private static let writableBind: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    spec.binds.first { $0.isWritable && !PolicyPaths.allows($0.source, grant.writableBinds) }
+      .map { "writing the host's '\($0.source)' (--bind)" }
+  }
+
+  private static let rootfs: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    guard let path = spec.rootfs, !PolicyPaths.allows(path, grant.rootfs) else { return nil }
+    return "the tree '\(path)' (--rootfs)"
+  }
+
+  private static let without: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    spec.deniesSystemCalls || grant.without.contains("seccomp")
+      ? nil : "seccomp (--seccomp off)"
   }
 
   private static let command: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in

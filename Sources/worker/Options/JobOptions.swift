@@ -4,7 +4,7 @@ import SwiftProtobuf
 
 /// What a job is started with. For `run` and `start`.
 struct JobOptions: ParsableArguments, Sendable {
-  enum Network: String, ExpressibleByArgument, CaseIterable { case none, host }
+  enum Network: String, ExpressibleByArgument, CaseIterable { case none, host, nat }
 
   @Option(help: "A name to call it by, unique among your unfinished jobs.")
   var name: String?
@@ -29,6 +29,8 @@ struct JobOptions: ParsableArguments, Sendable {
   @Option(help: "none: loopback only; host: the host's network, needs the role admin.")
   var net: Network = .none
 
+  @OptionGroup(title: "Isolation") var tree: TreeOptions
+
   @Argument(
     parsing: .postTerminator,
     help: ArgumentHelp("The program and its arguments, after --.", valueName: "command"))
@@ -50,7 +52,8 @@ struct JobOptions: ParsableArguments, Sendable {
       $0.user = self.user ?? ""
       if let timeout { $0.timeout = Google_Protobuf_Duration(rounding: timeout) }
       $0.limits = self.limit.message
-      $0.network = self.net == .host ? .host : .none
+      $0.network = self.net.message
+      self.tree.set(&$0)
     }
   }
 }

@@ -7,7 +7,7 @@ struct JobPage {
   init(_ job: Worker_V1_Job) { self.job = job }
 
   var text: String {
-    let pairs = self.identity + self.life + self.limits + self.usage
+    let pairs = self.identity + self.isolation + self.life + self.limits + self.usage
     let width = pairs.map(\.0.count).max() ?? 0
     return pairs.map { key, value in
       "\(key):\(String(repeating: " ", count: width - key.count + 1))\(Printable.escaped(value))\n"
@@ -37,6 +37,18 @@ struct JobPage {
     if !self.job.workingDirectory.isEmpty { pairs.append(("workdir", self.job.workingDirectory)) }
     pairs.append(("network", self.job.network == .host ? "host" : "none"))
     return pairs
+  }
+
+  private var isolation: [(String, String)] {
+    guard self.job.hasIsolation else { return [] }
+    let isolation = self.job.isolation
+    let none = isolation.capabilities.isEmpty
+    return [
+      ("runs as", isolation.user),
+      ("capabilities", none ? "none" : isolation.capabilities.joined(separator: " ")),
+      ("namespaces", isolation.namespaces.joined(separator: " ")),
+      ("root", isolation.root),
+    ] + isolation.mounts.map { ("mounts", $0) } + [("seccomp", isolation.seccomp)]
   }
 
   private var life: [(String, String)] {
