@@ -60,6 +60,17 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
     _ = try await self.once { try await self.service.signalJob(request) }
   }
 
+  /// Freezes a job and answers when it is frozen.
+  package func pause(_ job: String) async throws -> Job {
+    let request = Worker_V1_PauseJobRequest.with { $0.job = job }
+    return try await self.retrying { try await self.service.pauseJob(request).job }
+  }
+
+  package func resume(_ job: String) async throws -> Job {
+    let request = Worker_V1_ResumeJobRequest.with { $0.job = job }
+    return try await self.retrying { try await self.service.resumeJob(request).job }
+  }
+
   package func get(_ job: String) async throws -> Job {
     let request = Worker_V1_GetJobRequest.with { $0.job = job }
     return try await self.retrying { try await self.service.getJob(request).job }
@@ -133,6 +144,9 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
       }
     }
   }
+
+  /// Lets time pass, without a thread.
+  package func sleep(for duration: Duration) async throws { try await self.pause(duration) }
 
   // MARK: Repeating
 

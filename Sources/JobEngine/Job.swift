@@ -61,7 +61,8 @@ final class Job: Sendable {
       return status
     }
     status.endTime = record.time
-    status.verdict = Verdict(record, spec: self.record.spec)
+    status.verdict = Verdict(
+      record, spec: self.record.spec, startTime: lifecycle.start?.time)
     status.usage = Usage(record.evidence)
     // What was in use when the last process went means nothing now.
     status.usage.memoryBytes = 0

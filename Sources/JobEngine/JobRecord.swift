@@ -87,6 +87,7 @@ extension JobSpec {
       fields.append("user.gid", gid)
     }
     fields.append("timeout", self.timeout?.nanoseconds)
+    fields.append("cpu-time", self.cpuTime?.nanoseconds)
     fields.append("network", self.network == .host ? "host" : "none")
     self.appendTree(to: &fields)
     self.limits.append(to: &fields)
@@ -109,6 +110,7 @@ extension JobSpec {
       self.user = .ids(uid: uid, gid: fields.number("user.gid"))
     }
     self.timeout = (fields.number("timeout") as Int64?).map { .nanoseconds($0) }
+    self.cpuTime = (fields.number("cpu-time") as Int64?).map { .nanoseconds($0) }
     self.network = fields["network"] == "host" ? .host : .none
     self.takeTree(from: fields)
     self.limits = Limits(fields)

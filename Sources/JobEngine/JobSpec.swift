@@ -65,6 +65,8 @@ public struct JobSpec: Hashable, Sendable {
   public var user: User = .own
   /// Time after which it is ended.
   public var timeout: Duration?
+  /// Processor time, of all its processes together, after which it is ended.
+  public var cpuTime: Duration?
   /// Its limits.
   public var limits = Limits()
   /// Its network.

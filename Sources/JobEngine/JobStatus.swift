@@ -82,6 +82,26 @@ public struct Usage: Hashable, Sendable {
   public var ioWriteBytes: Int64 = 0
   /// Processes and threads now; 0 once finished.
   public var pids: Int64 = 0
+  /// Of `cpuTime`, what its own code took.
+  public var cpuUserTime: Duration = .zero
+  /// Of `cpuTime`, what the kernel took for it.
+  public var cpuSystemTime: Duration = .zero
+  /// Reads from disks.
+  public var ioReadOps: Int64 = 0
+  /// Writes to disks.
+  public var ioWriteOps: Int64 = 0
+  /// The most processes and threads at a time; 0 where the kernel does not count that.
+  public var pidsPeak: Int64 = 0
+  /// Time in which some of it waited for a processor; nil where the kernel does not say (PSI).
+  public var cpuStalledTime: Duration?
+  /// Time in which some of it waited for memory.
+  public var memoryStalledTime: Duration?
+  /// Time in which some of it waited for disks.
+  public var ioStalledTime: Duration?
+  /// Processes of it that the kernel killed for lack of memory.
+  public var oomKills: Int64 = 0
+  /// New processes that its limit refused.
+  public var pidsRefusals: Int64 = 0
 
   /// Nothing used.
   public init() {}
@@ -113,6 +133,8 @@ public struct JobStatus: Hashable, Sendable {
   public var outputBytes: Int64 = 0
   /// PID 1 of the job as the host sees it, while it lives.
   public var pid: Int32?
+  /// True while every process of it is frozen.
+  public var isPaused = false
   /// The ids it runs as.
   public var uid: UInt32
   /// The group id it runs as.

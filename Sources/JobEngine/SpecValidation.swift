@@ -10,6 +10,9 @@ extension JobSpec {
     if let timeout = self.timeout, timeout <= .zero || timeout > Self.maxTimeout {
       throw .invalid("timeout must be above zero and at most 100 years, got \(timeout)")
     }
+    if let cpuTime = self.cpuTime, cpuTime <= .zero || cpuTime > Self.maxTimeout {
+      throw .invalid("cpu-time must be above zero and at most 100 years, got \(cpuTime)")
+    }
     if case .named(let name) = self.user, name.isEmpty || name.utf8.contains(0) {
       throw .invalid("user must be a name, an id or id:id, got '\(name)'")
     }

@@ -6,7 +6,8 @@ extension Worker {
   /// The status of a living job, with what the kernel says of it now. Blocks.
   func liveStatus(of job: Job) -> JobStatus {
     let files = job.state.value.usageFiles
-    var usage = Usage(KernelFile.contents(of: files))
+    let contents = KernelFile.contents(of: files)
+    var usage = Usage(contents)
     let bytes = self.state.outputBytes(of: job.id)
     let status = job.status()
     // It ended meanwhile: the record knows better.
@@ -14,6 +15,9 @@ extension Worker {
     var live = status
     usage.memoryPeakBytes = max(usage.memoryPeakBytes, usage.memoryBytes)
     live.usage = usage
+    live.isPaused = contents.contains {
+      $0.name == Usage.freezerFile && CgroupFreezer.isFrozen($0.content)
+    }
     live.outputBytes = bytes
     return live
   }

@@ -24,15 +24,17 @@ extension Worker {
     return job.status()
   }
 
-  /// Signals a job's process group.
-  public func signal(_ id: JobID, _ signal: Int32) async throws(WorkerError) {
+  /// Signals a job's process group; a paused job gets it when it is resumed.
+  public func signal(
+    _ id: JobID, _ signal: Int32, by identity: String = ""
+  ) async throws(WorkerError) {
     let job = try self.job(id)
     try Self.validate(signal: signal)
     if job.state.value.phase == .starting { try await job.waitUntilStarted() }
     guard !job.state.value.isOver else {
       throw WorkerError(.failedPrecondition, "job \(id) has finished: there is nothing to signal")
     }
-    try await self.tell(job, .signal(signal))
+    try await self.tell(job, .signal(signal, by: identity))
   }
 
   private static func validate(signal: Int32) throws(WorkerError) {
@@ -41,7 +43,7 @@ extension Worker {
     }
   }
 
-  private func tell(_ job: Job, _ message: ControlMessage) async throws(WorkerError) {
+  func tell(_ job: Job, _ message: ControlMessage) async throws(WorkerError) {
     let state = self.state
     do throws(SystemError) {
       try await Self.threads.run { () throws(SystemError) in

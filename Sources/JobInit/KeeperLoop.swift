@@ -29,7 +29,8 @@ struct KeeperLoop: ~Copyable {
     self.control = desk.control
     self.timer = desk.timer
     self.journal = desk.journal
-    self.state = KeeperState(timeout: plan.timeout, timeoutGrace: plan.timeoutGrace)
+    self.state = KeeperState(
+      timeout: plan.timeout, timeoutGrace: plan.timeoutGrace, budget: CPUBudget(plan))
   }
 
   /// Returns once PID 1 has ended, and with it every process of its namespace.
@@ -85,10 +86,12 @@ struct KeeperLoop: ~Copyable {
   }
 
   private func record(_ evidence: [ExitRecord.Evidence]) -> ExitRecord {
-    ExitRecord(
+    var record = ExitRecord(
       end: self.state.end, cause: self.state.cause, killed: self.state.killed, time: Clock.wall(),
       journalEnd: self.journal.end, stdoutBytes: self.journal.bytes(of: .stdout),
       stderrBytes: self.journal.bytes(of: .stderr), evidence: evidence)
+    record.signaledBy = self.state.signaledBy
+    return record
   }
 
   private func reportFailure() {
@@ -143,6 +146,11 @@ extension KeeperLoop {
         try? File.writeAll([UInt8(truncatingIfNeeded: signal)], to: self.birth.orders)
       case .kill:
         try? self.birth.process.signal(SIGKILL)  // ESRCH: it has ended already
+      // What fails here shows: the engine waits for what the kernel says.
+      case .freeze: try? CgroupFreezer(self.plan)?.freeze()
+      case .thaw: try? CgroupFreezer(self.plan)?.thaw()
+      case .measureCPUTime:
+        self.perform(self.state.onCPUTime(CPUBudget.used(self.plan), now: Self.now))
       }
     }
     let now = Self.now

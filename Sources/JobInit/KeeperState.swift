@@ -10,6 +10,10 @@ struct KeeperState: Hashable {
     case forward(Int32)
     /// Kill PID 1, which ends every process of the job.
     case kill
+    /// Stop every process where it is; let them go on.
+    case freeze, thaw
+    /// Tell `onCPUTime` how much processor time the job has used.
+    case measureCPUTime
   }
 
   private(set) var cause = ExitRecord.Cause.itself
@@ -21,18 +25,29 @@ struct KeeperState: Hashable {
   private(set) var timeoutAt: UInt64?
   private(set) var killAt: UInt64?
 
+  private(set) var isPaused = false
+  private var budget: CPUBudget?
+  /// The last signal passed on for each number, and who asked for it.
+  private var senders: [Int32: String] = [:]
+
   private let timeout: UInt64?
   private let timeoutGrace: UInt64
 
-  init(timeout: UInt64?, timeoutGrace: UInt64) {
+  init(timeout: UInt64?, timeoutGrace: UInt64, budget: CPUBudget? = nil) {
     self.timeout = timeout
     self.timeoutGrace = timeoutGrace
+    self.budget = budget
   }
 
   /// When to wake up for a deadline, if there is any.
   var nextDeadline: UInt64? {
-    guard let timeoutAt else { return self.killAt }
-    return self.killAt.map { min($0, timeoutAt) } ?? timeoutAt
+    [self.timeoutAt, self.killAt, self.budget?.lookAt].compactMap { $0 }.min()
+  }
+
+  /// Who sent the signal that ended the job, where that is known.
+  var signaledBy: String? {
+    guard case .signaled(let number)? = self.end else { return nil }
+    return self.senders[number]
   }
 
   mutating func onMessage(_ message: InitMessage, now: UInt64) -> [Action] {
@@ -41,6 +56,7 @@ struct KeeperState: Hashable {
       guard !self.isRunning else { return [] }  // a root job may write to PID 1's pipe
       self.isRunning = true
       self.timeoutAt = self.timeout.map { Self.add(now, $0) }
+      self.budget?.begin(now: now)
       return [.announce]
     case .failed(let failure):
       if !self.isRunning { self.failure = failure }
@@ -50,13 +66,18 @@ struct KeeperState: Hashable {
       self.end = self.end ?? end
       self.timeoutAt = nil
       self.killAt = nil
+      self.budget?.end()
       return [.kill]
     }
   }
 
   mutating func onControl(_ message: ControlMessage, now: UInt64) -> [Action] {
     switch message {
-    case .signal(let number): return [.forward(number)]
+    case .signal(let number, let by):
+      if self.end == nil, !by.isEmpty { self.senders[number] = by }
+      return [.forward(number)]
+    case .pause: return self.pause()
+    case .resume: return self.resume(now: now)
     case .stop(let signal, let grace, let by):
       return self.stop(.stop(by: by), signal: signal, grace: grace, now: now)
     }
@@ -64,20 +85,41 @@ struct KeeperState: Hashable {
 
   mutating func onTimer(now: UInt64) -> [Action] {
     if let killAt, killAt <= now {
-      self.killAt = nil
-      self.killed = true
-      return [.kill]
+      return self.kill()
     }
-    guard let timeoutAt, timeoutAt <= now else { return [] }
-    self.timeoutAt = nil
-    return self.stop(.timeout, signal: 15, grace: self.timeoutGrace, now: now)
+    if let timeoutAt, timeoutAt <= now {
+      self.timeoutAt = nil
+      return self.stop(.timeout, signal: 15, grace: self.timeoutGrace, now: now)
+    }
+    if let lookAt = self.budget?.lookAt, lookAt <= now { return [.measureCPUTime] }
+    return []
+  }
+
+  /// `used`: nanoseconds; nil when the kernel would not say.
+  mutating func onCPUTime(_ used: UInt64?, now: UInt64) -> [Action] {
+    guard self.budget?.isUsedUp(by: used, now: now) == true else { return [] }
+    return self.stop(.cpuTime, signal: 15, grace: self.timeoutGrace, now: now)
+  }
+
+  /// Not while it is being ended: that must not be put off.
+  private mutating func pause() -> [Action] {
+    guard self.isRunning, self.end == nil, self.cause == .itself else { return [] }
+    self.isPaused = true
+    self.budget?.end()  // what is frozen uses no processor time
+    return [.freeze]
+  }
+
+  private mutating func resume(now: UInt64) -> [Action] {
+    guard self.isPaused else { return [] }
+    self.isPaused = false
+    self.budget?.begin(now: now)
+    return [.thaw]
   }
 
   /// Output can be kept no more: the job ends, as its output would be lost without a trace.
   mutating func onJournalFailure(errno: Int32) -> [Action] {
     if self.cause == .itself { self.cause = .output(errno) }
-    self.killed = true
-    return [.kill]
+    return self.kill()
   }
 
   /// The first cause is the verdict's, and the shortest grace period counts: an impatient second stop
@@ -87,13 +129,23 @@ struct KeeperState: Hashable {
   ) -> [Action] {
     guard self.end == nil else { return [] }
     if self.cause == .itself { self.cause = cause }
-    guard grace > 0 else {
-      self.killAt = nil
-      self.killed = true
-      return [.kill]
-    }
+    guard grace > 0 else { return self.kill() }
     self.killAt = min(self.killAt ?? .max, Self.add(now, grace))
-    return [.forward(signal)]
+    // What is frozen could neither pass the signal on nor react to it.
+    return self.thawing() + [.forward(signal)]
+  }
+
+  /// A process frozen by v1 dies only once it is thawed, so the kill comes first: none of it runs
+  /// again.
+  private mutating func kill() -> [Action] {
+    self.killAt = nil
+    self.killed = true
+    return [.kill] + self.thawing()
+  }
+
+  private mutating func thawing() -> [Action] {
+    defer { self.isPaused = false }
+    return self.isPaused ? [.thaw] : []
   }
 
   private static func add(_ left: UInt64, _ right: UInt64) -> UInt64 {

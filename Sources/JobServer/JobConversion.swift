@@ -23,6 +23,7 @@ extension Worker_V1_Job {
     self.network = status.spec.network == .host ? .host : .none
     self.pid = status.pid ?? 0
     self.isolation = Worker_V1_Isolation(status.isolation)
+    self.paused = status.isPaused
   }
 
   private mutating func setTimes(_ status: JobStatus) {
@@ -30,6 +31,7 @@ extension Worker_V1_Job {
     if let time = status.startTime { self.startTime = Google_Protobuf_Timestamp(nanoseconds: time) }
     if let time = status.endTime { self.endTime = Google_Protobuf_Timestamp(nanoseconds: time) }
     if let timeout = status.spec.timeout { self.timeout = Google_Protobuf_Duration(timeout) }
+    if let time = status.spec.cpuTime { self.cpuTime = Google_Protobuf_Duration(time) }
   }
 }
 
@@ -88,6 +90,18 @@ extension Worker_V1_Usage {
     self.ioReadBytes = usage.ioReadBytes
     self.ioWriteBytes = usage.ioWriteBytes
     self.pids = usage.pids
+    self.cpuUserTime = Google_Protobuf_Duration(usage.cpuUserTime)
+    self.cpuSystemTime = Google_Protobuf_Duration(usage.cpuSystemTime)
+    self.ioReadOps = usage.ioReadOps
+    self.ioWriteOps = usage.ioWriteOps
+    self.pidsPeak = usage.pidsPeak
+    self.oomKills = usage.oomKills
+    self.pidsRefusals = usage.pidsRefusals
+    if let time = usage.cpuStalledTime { self.cpuStalledTime = Google_Protobuf_Duration(time) }
+    if let time = usage.memoryStalledTime {
+      self.memoryStalledTime = Google_Protobuf_Duration(time)
+    }
+    if let time = usage.ioStalledTime { self.ioStalledTime = Google_Protobuf_Duration(time) }
   }
 }
 

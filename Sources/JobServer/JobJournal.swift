@@ -52,6 +52,13 @@ package struct JobJournal: Sendable {
       ])
   }
 
+  /// `what`: as `paused`.
+  func changed(_ job: JobSummary, _ what: String, by caller: Caller) {
+    self.log.info(
+      "job \(what)",
+      metadata: ["job": "\(job.id)", "owner": "\(job.owner)", "by": "\(caller.name)"])
+  }
+
   func removed(_ job: JobSummary, by caller: Caller) {
     self.log.info(
       "job removed",

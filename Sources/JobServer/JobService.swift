@@ -18,9 +18,9 @@ package struct ServerInformation: Hashable, Sendable {
 /// The API over the engine. Each method converts, authorizes, calls and converts; the role was
 /// checked by `Gate` before.
 package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleServiceProtocol {
-  private let engine: Engine
+  let engine: Engine
   private let information: ServerInformation
-  private let journal: JobJournal
+  let journal: JobJournal
   private let longCalls: LongCalls
 
   package init(
@@ -66,7 +66,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     let caller = try context.caller
     let signal = try Signal(apiText: request.signal)
     let job = try await self.find(request.job, for: .signalJob, caller)
-    try await self.engine.signal(job.id, signal.number)
+    try await self.engine.signal(job.id, signal.number, by: caller.name)
     self.journal.signaled(job, signal: signal, by: caller)
     return Worker_V1_SignalJobResponse()
   }

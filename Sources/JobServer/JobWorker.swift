@@ -11,7 +11,9 @@ package protocol JobWorker: Sendable {
   func stop(
     _ id: JobID, signal: Int32, grace: Duration, by identity: String
   ) async throws(WorkerError) -> JobStatus
-  func signal(_ id: JobID, _ signal: Int32) async throws(WorkerError)
+  func signal(_ id: JobID, _ signal: Int32, by identity: String) async throws(WorkerError)
+  func pause(_ id: JobID) async throws(WorkerError) -> JobStatus
+  func resume(_ id: JobID) async throws(WorkerError) -> JobStatus
   func status(_ id: JobID) async throws(WorkerError) -> JobStatus
   func jobs() -> [JobSummary]
   func output(of id: JobID, from cursor: Cursor?, follow: Bool) throws(WorkerError) -> Output

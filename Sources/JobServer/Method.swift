@@ -6,6 +6,8 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
   case startJob = "StartJob"
   case stopJob = "StopJob"
   case signalJob = "SignalJob"
+  case pauseJob = "PauseJob"
+  case resumeJob = "ResumeJob"
   case getJob = "GetJob"
   case listJobs = "ListJobs"
   case streamOutput = "StreamOutput"
@@ -25,6 +27,7 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
   var changesSomething: Bool {
     switch self {
     case .startJob, .stopJob, .signalJob, .removeJob: true
+    case .pauseJob, .resumeJob: true
     case .getJob, .listJobs, .streamOutput, .waitJob, .getServerInfo: false
     case .whoAmI, .checkAccess: false
     }
@@ -35,6 +38,7 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
     switch self {
     case .listJobs, .getServerInfo, .whoAmI, .checkAccess: true
     case .startJob, .stopJob, .signalJob, .removeJob, .getJob, .streamOutput, .waitJob: false
+    case .pauseJob, .resumeJob: false
     }
   }
 

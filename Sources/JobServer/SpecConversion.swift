@@ -16,6 +16,7 @@ extension JobSpec {
     self.workingDirectory = message.workingDirectory.isEmpty ? nil : message.workingDirectory
     self.user = try User(apiText: message.user)
     if message.hasTimeout { self.timeout = try Duration(message.timeout, field: "timeout") }
+    if message.hasCpuTime { self.cpuTime = try Duration(message.cpuTime, field: "cpu_time") }
     self.limits = try Limits(message.limits)
     self.network = try Network(message.network)
     self.takeTree(message)

@@ -6,8 +6,11 @@
 package enum ControlMessage: Hashable, Sendable {
   /// Signal the target's process group; kill everything `grace` nanoseconds later.
   case stop(signal: Int32, grace: UInt64, by: String)
-  /// Signal the target's process group.
-  case signal(Int32)
+  /// Signal the target's process group, in the name of an identity.
+  case signal(Int32, by: String = "")
+  /// Freeze every process of the job, until `resume` or until the job is ended.
+  case pause
+  case resume
 
   private static let headerSize = 12
   private static let maxIdentity = 256
@@ -15,7 +18,9 @@ package enum ControlMessage: Hashable, Sendable {
   package func encoded() -> [UInt8] {
     switch self {
     case .stop(let signal, let grace, let by): Self.encode(1, signal, grace, by)
-    case .signal(let signal): Self.encode(2, signal, 0, "")
+    case .signal(let signal, let by): Self.encode(2, signal, 0, by)
+    case .pause: Self.encode(3, 0, 0, "")
+    case .resume: Self.encode(4, 0, 0, "")
     }
   }
 
@@ -48,12 +53,14 @@ package enum ControlMessage: Hashable, Sendable {
   private static func decode(_ bytes: ArraySlice<UInt8>) -> ControlMessage? {
     let start = bytes.startIndex
     let signal = Int32(bytes[start + 3])
+    let by = String(decoding: bytes[(start + Self.headerSize)...], as: UTF8.self)
     switch bytes[start + 2] {
     case 1:
       let grace = (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[start + 4 + $1]) << ($1 * 8) }
-      let by = String(decoding: bytes[(start + Self.headerSize)...], as: UTF8.self)
       return .stop(signal: signal, grace: grace, by: by)
-    case 2: return .signal(signal)
+    case 2: return .signal(signal, by: by)
+    case 3: return .pause
+    case 4: return .resume
     default: return nil
     }
   }

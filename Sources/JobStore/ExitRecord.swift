@@ -9,6 +9,8 @@ package struct ExitRecord: Hashable, Sendable {
     /// StopJob, by this identity.
     case stop(by: String)
     case timeout
+    /// Its budget of processor time was used up.
+    case cpuTime
     /// Its output could not be written, with the errno.
     case output(Int32)
   }
@@ -35,6 +37,8 @@ package struct ExitRecord: Hashable, Sendable {
   package var stdoutBytes: UInt64
   package var stderrBytes: UInt64
   package var evidence: [Evidence]
+  /// Who sent the signal that ended it, if that was done by SignalJob.
+  package var signaledBy: String?
   /// Set by the engine alone, for a job whose keeper is gone: why it is lost.
   package var lost: String?
 
@@ -66,9 +70,11 @@ extension ExitRecord {
     case .itself: break
     case .stop(let by): fields.append("cause.stop", by)
     case .timeout: fields.append("cause.timeout", "")
+    case .cpuTime: fields.append("cause.cpu-time", "")
     case .output(let errno): fields.append("cause.output", errno)
     }
     fields.append("killed", self.killed ? 1 : 0)
+    fields.append("signaled.by", self.signaledBy)
     fields.append("time", self.time)
     fields.append("journal", self.journalEnd)
     fields.append("stdout", self.stdoutBytes)
@@ -89,6 +95,7 @@ extension ExitRecord {
     self.cause =
       fields["cause.stop"].map { .stop(by: $0) }
       ?? fields["cause.timeout"].map { _ in .timeout }
+      ?? fields["cause.cpu-time"].map { _ in .cpuTime }
       ?? fields.number("cause.output").map { .output($0) } ?? .itself
     self.killed = fields["killed"] == "1"
     self.time = try fields.required("time")
@@ -97,6 +104,7 @@ extension ExitRecord {
     self.stderrBytes = try fields.required("stderr")
     self.evidence = zip(fields.all("evidence.name"), fields.all("evidence"))
       .map { Evidence(name: $0, content: $1) }
+    self.signaledBy = fields["signaled.by"]
     self.lost = fields["lost"]
   }
 }

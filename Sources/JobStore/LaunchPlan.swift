@@ -58,6 +58,9 @@ package struct LaunchPlan: Hashable, Sendable {
   package var timeout: UInt64?
   /// Nanoseconds between the signal and the kill at the timeout.
   package var timeoutGrace: UInt64 = 10_000_000_000
+  /// Nanoseconds of processor time after which the job is ended; counted by the file of `evidence`
+  /// that has them.
+  package var cpuTime: UInt64?
   /// Bytes of a journal segment.
   package var segmentSize: UInt64 = 16 << 20
 
@@ -113,6 +116,7 @@ extension LaunchPlan {
     }
     fields.append("timeout", self.timeout)
     fields.append("timeout.grace", self.timeoutGrace)
+    fields.append("cpu-time", self.cpuTime)
     fields.append("segment", self.segmentSize)
     return fields.encoded(kind: "launch")
   }
@@ -143,6 +147,7 @@ extension LaunchPlan {
       .map { ExitRecord.Evidence(name: $0, content: $1) }
     self.timeout = fields.number("timeout")
     self.timeoutGrace = try fields.required("timeout.grace")
+    self.cpuTime = fields.number("cpu-time")
     self.segmentSize = try fields.required("segment")
   }
 

@@ -27,7 +27,8 @@ struct WorkerCommand: ParsableCommand {
         subcommands: [
           RunCommand.self, StartCommand.self, StopCommand.self, SignalCommand.self,
           StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self,
-          RemoveCommand.self, WhyCommand.self,
+          RemoveCommand.self, WhyCommand.self, PauseCommand.self, ResumeCommand.self,
+          TopCommand.self,
         ]),
       CommandGroup(
         name: "Host",

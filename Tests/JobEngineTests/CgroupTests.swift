@@ -189,6 +189,7 @@ import Testing
     #expect(
       plan.evidence.map(\.name) == [
         "cpu.stat", "memory.events", "memory.peak", "io.stat", "pids.events", "pids.peak",
+        "cpu.pressure", "memory.pressure", "io.pressure",
       ])
   }
 }

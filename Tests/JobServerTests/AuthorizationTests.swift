@@ -33,6 +33,14 @@ import Testing
     Row(method: .signalJob, roles: ["user"], own: .allowed, others: .noSuchJob),
     Row(method: .signalJob, roles: ["viewer"], own: .refused, others: .refused),
     Row(method: .signalJob, roles: ["user", "viewer"], own: .allowed, others: .noSuchJob),
+    Row(method: .pauseJob, roles: ["admin"], own: .allowed, others: .allowed),
+    Row(method: .pauseJob, roles: ["user"], own: .allowed, others: .noSuchJob),
+    Row(method: .pauseJob, roles: ["viewer"], own: .refused, others: .refused),
+    Row(method: .pauseJob, roles: ["user", "viewer"], own: .allowed, others: .noSuchJob),
+    Row(method: .resumeJob, roles: ["admin"], own: .allowed, others: .allowed),
+    Row(method: .resumeJob, roles: ["user"], own: .allowed, others: .noSuchJob),
+    Row(method: .resumeJob, roles: ["viewer"], own: .refused, others: .refused),
+    Row(method: .resumeJob, roles: ["user", "viewer"], own: .allowed, others: .noSuchJob),
     Row(method: .getJob, roles: ["admin"], own: .allowed, others: .allowed),
     Row(method: .getJob, roles: ["user"], own: .allowed, others: .noSuchJob),
     Row(method: .getJob, roles: ["viewer"], own: .allowed, others: .allowed),
@@ -166,6 +174,8 @@ import Testing
           $0.job = job
           $0.signal = "HUP"
         })
+    case .pauseJob: _ = try await service.pauseJob(.with { $0.job = job })
+    case .resumeJob: _ = try await service.resumeJob(.with { $0.job = job })
     case .getJob: _ = try await service.getJob(.with { $0.job = job })
     case .listJobs: _ = try await service.listJobs(Worker_V1_ListJobsRequest())
     case .streamOutput:

@@ -17,6 +17,7 @@ import Testing
         $0.workingDirectory = "/w"
         $0.user = "1000:1001"
         $0.timeout = Google_Protobuf_Duration(seconds: 1, nanos: 500_000_000)
+        $0.cpuTime = Google_Protobuf_Duration(seconds: 2)
         $0.network = .host
         $0.limits = .with {
           $0.cpu = 1.5
@@ -43,6 +44,7 @@ import Testing
     expected.workingDirectory = "/w"
     expected.user = .ids(uid: 1000, gid: 1001)
     expected.timeout = .milliseconds(1500)
+    expected.cpuTime = .seconds(2)
     expected.network = .host
     expected.limits.cpu = 1.5
     expected.limits.memory = 1

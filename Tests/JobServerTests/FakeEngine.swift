@@ -44,8 +44,20 @@ final class FakeEngine: JobWorker {
     throw WorkerError(.unavailable, "closing")
   }
 
-  func signal(_ id: JobID, _ signal: Int32) async throws(WorkerError) {
-    try self.record("signal \(id) \(signal)")
+  func signal(_ id: JobID, _ signal: Int32, by identity: String) async throws(WorkerError) {
+    try self.record("signal \(id) \(signal) \(identity)")
+  }
+
+  func pause(_ id: JobID) async throws(WorkerError) -> JobStatus {
+    try self.record("pause \(id)")
+    var status = try self.known(id)
+    status.isPaused = true
+    return status
+  }
+
+  func resume(_ id: JobID) async throws(WorkerError) -> JobStatus {
+    try self.record("resume \(id)")
+    return try self.known(id)
   }
 
   func status(_ id: JobID) async throws(WorkerError) -> JobStatus {

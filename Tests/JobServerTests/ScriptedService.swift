@@ -51,6 +51,20 @@ final class ScriptedService: Worker_V1_JobService.SimpleServiceProtocol {
     return Worker_V1_SignalJobResponse()
   }
 
+  func pauseJob(
+    request: Worker_V1_PauseJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_PauseJobResponse {
+    _ = try self.next(request)
+    return Worker_V1_PauseJobResponse()
+  }
+
+  func resumeJob(
+    request: Worker_V1_ResumeJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_ResumeJobResponse {
+    _ = try self.next(request)
+    return Worker_V1_ResumeJobResponse()
+  }
+
   func getJob(
     request: Worker_V1_GetJobRequest, context: ServerContext
   ) async throws -> Worker_V1_GetJobResponse {

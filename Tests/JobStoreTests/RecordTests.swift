@@ -35,15 +35,27 @@ import Testing
     plan.cgroupsV1 = ["/sys/fs/cgroup/cpu/x", "/sys/fs/cgroup/memory/x"]
     plan.evidence = [.init(name: "cpu.stat", content: "/sys/fs/cgroup/x/cpu.stat")]
     plan.timeout = 5
+    plan.cpuTime = 6
     #expect(try LaunchPlan(plan.encoded()) == plan)
   }
 
   @Test func controlMessagesInOneReadAreToldApart() {
     let stop = ControlMessage.stop(signal: 15, grace: 10_000_000_000, by: "älice")
-    var buffer = stop.encoded() + ControlMessage.signal(1).encoded()
+    var buffer = stop.encoded() + ControlMessage.signal(1, by: "bob").encoded()
     #expect(ControlMessage.take(from: &buffer) == stop)
-    #expect(ControlMessage.take(from: &buffer) == .signal(1))
+    #expect(ControlMessage.take(from: &buffer) == .signal(1, by: "bob"))
     #expect(ControlMessage.take(from: &buffer) == nil)
+    buffer = ControlMessage.pause.encoded() + ControlMessage.resume.encoded()
+    #expect(ControlMessage.take(from: &buffer) == .pause)
+    #expect(ControlMessage.take(from: &buffer) == .resume)
+  }
+
+  @Test func aBudgetAndASenderAreKeptInTheExitRecord() throws {
+    var record = ExitRecord(
+      end: .signaled(number: 1), cause: .cpuTime, killed: true, time: 1, journalEnd: 2,
+      stdoutBytes: 3, stderrBytes: 4, evidence: [])
+    record.signaledBy = "bob"
+    #expect(try ExitRecord(record.encoded()) == record)
   }
 
   @Test func aMessageInTwoReadsIsPutTogether() {

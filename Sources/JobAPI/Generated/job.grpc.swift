@@ -80,6 +80,32 @@ package enum Worker_V1_JobService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "PauseJob" metadata.
+        package enum PauseJob: Sendable {
+            /// Request type for "PauseJob".
+            package typealias Input = Worker_V1_PauseJobRequest
+            /// Response type for "PauseJob".
+            package typealias Output = Worker_V1_PauseJobResponse
+            /// Descriptor for "PauseJob".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "worker.v1.JobService"),
+                method: "PauseJob",
+                type: .unary
+            )
+        }
+        /// Namespace for "ResumeJob" metadata.
+        package enum ResumeJob: Sendable {
+            /// Request type for "ResumeJob".
+            package typealias Input = Worker_V1_ResumeJobRequest
+            /// Response type for "ResumeJob".
+            package typealias Output = Worker_V1_ResumeJobResponse
+            /// Descriptor for "ResumeJob".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "worker.v1.JobService"),
+                method: "ResumeJob",
+                type: .unary
+            )
+        }
         /// Namespace for "GetJob" metadata.
         package enum GetJob: Sendable {
             /// Request type for "GetJob".
@@ -189,6 +215,8 @@ package enum Worker_V1_JobService: Sendable {
             StartJob.descriptor,
             StopJob.descriptor,
             SignalJob.descriptor,
+            PauseJob.descriptor,
+            ResumeJob.descriptor,
             GetJob.descriptor,
             ListJobs.descriptor,
             StreamOutput.descriptor,
@@ -277,6 +305,43 @@ extension Worker_V1_JobService {
             request: GRPCCore.StreamingServerRequest<Worker_V1_SignalJobRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_SignalJobResponse>
+
+        /// Handle the "PauseJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
+        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Worker_V1_PauseJobRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Worker_V1_PauseJobResponse` messages.
+        func pauseJob(
+            request: GRPCCore.StreamingServerRequest<Worker_V1_PauseJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_PauseJobResponse>
+
+        /// Handle the "ResumeJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets a paused job go on. Resuming one that is not paused is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Worker_V1_ResumeJobRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Worker_V1_ResumeJobResponse` messages.
+        func resumeJob(
+            request: GRPCCore.StreamingServerRequest<Worker_V1_ResumeJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_ResumeJobResponse>
 
         /// Handle the "GetJob" method.
         ///
@@ -487,6 +552,43 @@ extension Worker_V1_JobService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Worker_V1_SignalJobResponse>
 
+        /// Handle the "PauseJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
+        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_PauseJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Worker_V1_PauseJobResponse` message.
+        func pauseJob(
+            request: GRPCCore.ServerRequest<Worker_V1_PauseJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Worker_V1_PauseJobResponse>
+
+        /// Handle the "ResumeJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets a paused job go on. Resuming one that is not paused is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_ResumeJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Worker_V1_ResumeJobResponse` message.
+        func resumeJob(
+            request: GRPCCore.ServerRequest<Worker_V1_ResumeJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Worker_V1_ResumeJobResponse>
+
         /// Handle the "GetJob" method.
         ///
         /// > Source IDL Documentation:
@@ -694,6 +796,43 @@ extension Worker_V1_JobService {
             context: GRPCCore.ServerContext
         ) async throws -> Worker_V1_SignalJobResponse
 
+        /// Handle the "PauseJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
+        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A `Worker_V1_PauseJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Worker_V1_PauseJobResponse` to respond with.
+        func pauseJob(
+            request: Worker_V1_PauseJobRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Worker_V1_PauseJobResponse
+
+        /// Handle the "ResumeJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets a paused job go on. Resuming one that is not paused is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A `Worker_V1_ResumeJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Worker_V1_ResumeJobResponse` to respond with.
+        func resumeJob(
+            request: Worker_V1_ResumeJobRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Worker_V1_ResumeJobResponse
+
         /// Handle the "GetJob" method.
         ///
         /// > Source IDL Documentation:
@@ -880,6 +1019,28 @@ extension Worker_V1_JobService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Worker_V1_JobService.Method.PauseJob.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_PauseJobRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_PauseJobResponse>(),
+            handler: { request, context in
+                try await self.pauseJob(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Worker_V1_JobService.Method.ResumeJob.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_ResumeJobRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_ResumeJobResponse>(),
+            handler: { request, context in
+                try await self.resumeJob(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Worker_V1_JobService.Method.GetJob.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_GetJobRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_GetJobResponse>(),
@@ -1000,6 +1161,28 @@ extension Worker_V1_JobService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_SignalJobResponse> {
         let response = try await self.signalJob(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func pauseJob(
+        request: GRPCCore.StreamingServerRequest<Worker_V1_PauseJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_PauseJobResponse> {
+        let response = try await self.pauseJob(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func resumeJob(
+        request: GRPCCore.StreamingServerRequest<Worker_V1_ResumeJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_ResumeJobResponse> {
+        let response = try await self.resumeJob(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -1130,6 +1313,32 @@ extension Worker_V1_JobService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Worker_V1_SignalJobResponse> {
         return GRPCCore.ServerResponse<Worker_V1_SignalJobResponse>(
             message: try await self.signalJob(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func pauseJob(
+        request: GRPCCore.ServerRequest<Worker_V1_PauseJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Worker_V1_PauseJobResponse> {
+        return GRPCCore.ServerResponse<Worker_V1_PauseJobResponse>(
+            message: try await self.pauseJob(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func resumeJob(
+        request: GRPCCore.ServerRequest<Worker_V1_ResumeJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Worker_V1_ResumeJobResponse> {
+        return GRPCCore.ServerResponse<Worker_V1_ResumeJobResponse>(
+            message: try await self.resumeJob(
                 request: request.message,
                 context: context
             ),
@@ -1323,6 +1532,53 @@ extension Worker_V1_JobService {
             deserializer: some GRPCCore.MessageDeserializer<Worker_V1_SignalJobResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_SignalJobResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "PauseJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
+        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_PauseJobRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_PauseJobRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_PauseJobResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func pauseJob<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_PauseJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_PauseJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_PauseJobResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_PauseJobResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ResumeJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets a paused job go on. Resuming one that is not paused is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_ResumeJobRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_ResumeJobRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_ResumeJobResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func resumeJob<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_ResumeJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_ResumeJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_ResumeJobResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_ResumeJobResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "GetJob" method.
@@ -1623,6 +1879,75 @@ extension Worker_V1_JobService {
             try await self.client.unary(
                 request: request,
                 descriptor: Worker_V1_JobService.Method.SignalJob.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "PauseJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
+        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_PauseJobRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_PauseJobRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_PauseJobResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func pauseJob<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_PauseJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_PauseJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_PauseJobResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_PauseJobResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Worker_V1_JobService.Method.PauseJob.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ResumeJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets a paused job go on. Resuming one that is not paused is no error.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_ResumeJobRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_ResumeJobRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_ResumeJobResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func resumeJob<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_ResumeJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_ResumeJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_ResumeJobResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_ResumeJobResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Worker_V1_JobService.Method.ResumeJob.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -1994,6 +2319,65 @@ extension Worker_V1_JobService.ClientProtocol {
         )
     }
 
+    /// Call the "PauseJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
+    /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Worker_V1_PauseJobRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func pauseJob<Result>(
+        request: GRPCCore.ClientRequest<Worker_V1_PauseJobRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_PauseJobResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.pauseJob(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_PauseJobRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_PauseJobResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ResumeJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets a paused job go on. Resuming one that is not paused is no error.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Worker_V1_ResumeJobRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func resumeJob<Result>(
+        request: GRPCCore.ClientRequest<Worker_V1_ResumeJobRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_ResumeJobResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.resumeJob(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_ResumeJobRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_ResumeJobResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "GetJob" method.
     ///
     /// > Source IDL Documentation:
@@ -2323,6 +2707,73 @@ extension Worker_V1_JobService.ClientProtocol {
             metadata: metadata
         )
         return try await self.signalJob(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "PauseJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
+    /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func pauseJob<Result>(
+        _ message: Worker_V1_PauseJobRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_PauseJobResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Worker_V1_PauseJobRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.pauseJob(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ResumeJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets a paused job go on. Resuming one that is not paused is no error.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func resumeJob<Result>(
+        _ message: Worker_V1_ResumeJobRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_ResumeJobResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Worker_V1_ResumeJobRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.resumeJob(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -374,6 +374,17 @@ package nonisolated struct Worker_V1_JobSpec: @unchecked Sendable {
     set {_uniqueStorage()._network = newValue}
   }
 
+  /// Processor time, of all its processes together, after which the job is ended, with the verdict
+  /// TIMED_OUT. Kept also while the server is down. Unset: none.
+  package var cpuTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._cpuTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._cpuTime = newValue}
+  }
+  /// Returns true if `cpuTime` has been explicitly set.
+  package var hasCpuTime: Bool {_storage._cpuTime != nil}
+  /// Clears the value of `cpuTime`. Subsequent reads from it will return its default value.
+  package mutating func clearCpuTime() {_uniqueStorage()._cpuTime = nil}
+
   /// Places of the host that the job sees; needs a role that allows them. At most 64 with `tmpfs`.
   package var binds: [Worker_V1_Bind] {
     get {_storage._binds}
@@ -666,90 +677,181 @@ package nonisolated struct Worker_V1_AppliedLimit: Sendable {
 }
 
 /// What the job has used so far; final once it has finished. `optional`, so that JSON shows zeros.
-package nonisolated struct Worker_V1_Usage: Sendable {
+package nonisolated struct Worker_V1_Usage: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Processor time, user and system together.
   package var cpuTime: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_cpuTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_cpuTime = newValue}
+    get {_storage._cpuTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._cpuTime = newValue}
   }
   /// Returns true if `cpuTime` has been explicitly set.
-  package var hasCpuTime: Bool {self._cpuTime != nil}
+  package var hasCpuTime: Bool {_storage._cpuTime != nil}
   /// Clears the value of `cpuTime`. Subsequent reads from it will return its default value.
-  package mutating func clearCpuTime() {self._cpuTime = nil}
+  package mutating func clearCpuTime() {_uniqueStorage()._cpuTime = nil}
 
   /// The highest memory use seen by the kernel.
   package var memoryPeakBytes: Int64 {
-    get {_memoryPeakBytes ?? 0}
-    set {_memoryPeakBytes = newValue}
+    get {_storage._memoryPeakBytes ?? 0}
+    set {_uniqueStorage()._memoryPeakBytes = newValue}
   }
   /// Returns true if `memoryPeakBytes` has been explicitly set.
-  package var hasMemoryPeakBytes: Bool {self._memoryPeakBytes != nil}
+  package var hasMemoryPeakBytes: Bool {_storage._memoryPeakBytes != nil}
   /// Clears the value of `memoryPeakBytes`. Subsequent reads from it will return its default value.
-  package mutating func clearMemoryPeakBytes() {self._memoryPeakBytes = nil}
+  package mutating func clearMemoryPeakBytes() {_uniqueStorage()._memoryPeakBytes = nil}
 
   package var ioReadBytes: Int64 {
-    get {_ioReadBytes ?? 0}
-    set {_ioReadBytes = newValue}
+    get {_storage._ioReadBytes ?? 0}
+    set {_uniqueStorage()._ioReadBytes = newValue}
   }
   /// Returns true if `ioReadBytes` has been explicitly set.
-  package var hasIoReadBytes: Bool {self._ioReadBytes != nil}
+  package var hasIoReadBytes: Bool {_storage._ioReadBytes != nil}
   /// Clears the value of `ioReadBytes`. Subsequent reads from it will return its default value.
-  package mutating func clearIoReadBytes() {self._ioReadBytes = nil}
+  package mutating func clearIoReadBytes() {_uniqueStorage()._ioReadBytes = nil}
 
   package var ioWriteBytes: Int64 {
-    get {_ioWriteBytes ?? 0}
-    set {_ioWriteBytes = newValue}
+    get {_storage._ioWriteBytes ?? 0}
+    set {_uniqueStorage()._ioWriteBytes = newValue}
   }
   /// Returns true if `ioWriteBytes` has been explicitly set.
-  package var hasIoWriteBytes: Bool {self._ioWriteBytes != nil}
+  package var hasIoWriteBytes: Bool {_storage._ioWriteBytes != nil}
   /// Clears the value of `ioWriteBytes`. Subsequent reads from it will return its default value.
-  package mutating func clearIoWriteBytes() {self._ioWriteBytes = nil}
+  package mutating func clearIoWriteBytes() {_uniqueStorage()._ioWriteBytes = nil}
 
   /// Memory in use now; 0 once finished.
   package var memoryBytes: Int64 {
-    get {_memoryBytes ?? 0}
-    set {_memoryBytes = newValue}
+    get {_storage._memoryBytes ?? 0}
+    set {_uniqueStorage()._memoryBytes = newValue}
   }
   /// Returns true if `memoryBytes` has been explicitly set.
-  package var hasMemoryBytes: Bool {self._memoryBytes != nil}
+  package var hasMemoryBytes: Bool {_storage._memoryBytes != nil}
   /// Clears the value of `memoryBytes`. Subsequent reads from it will return its default value.
-  package mutating func clearMemoryBytes() {self._memoryBytes = nil}
+  package mutating func clearMemoryBytes() {_uniqueStorage()._memoryBytes = nil}
 
   /// Processes and threads now; 0 once finished.
   package var pids: Int64 {
-    get {_pids ?? 0}
-    set {_pids = newValue}
+    get {_storage._pids ?? 0}
+    set {_uniqueStorage()._pids = newValue}
   }
   /// Returns true if `pids` has been explicitly set.
-  package var hasPids: Bool {self._pids != nil}
+  package var hasPids: Bool {_storage._pids != nil}
   /// Clears the value of `pids`. Subsequent reads from it will return its default value.
-  package mutating func clearPids() {self._pids = nil}
+  package mutating func clearPids() {_uniqueStorage()._pids = nil}
 
   /// Time during which the job wanted processor time and had used up its `cpu` limit.
   package var cpuThrottledTime: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_cpuThrottledTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_cpuThrottledTime = newValue}
+    get {_storage._cpuThrottledTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._cpuThrottledTime = newValue}
   }
   /// Returns true if `cpuThrottledTime` has been explicitly set.
-  package var hasCpuThrottledTime: Bool {self._cpuThrottledTime != nil}
+  package var hasCpuThrottledTime: Bool {_storage._cpuThrottledTime != nil}
   /// Clears the value of `cpuThrottledTime`. Subsequent reads from it will return its default value.
-  package mutating func clearCpuThrottledTime() {self._cpuThrottledTime = nil}
+  package mutating func clearCpuThrottledTime() {_uniqueStorage()._cpuThrottledTime = nil}
+
+  /// Of `cpu_time`, what its own code took, and what the kernel took for it.
+  package var cpuUserTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._cpuUserTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._cpuUserTime = newValue}
+  }
+  /// Returns true if `cpuUserTime` has been explicitly set.
+  package var hasCpuUserTime: Bool {_storage._cpuUserTime != nil}
+  /// Clears the value of `cpuUserTime`. Subsequent reads from it will return its default value.
+  package mutating func clearCpuUserTime() {_uniqueStorage()._cpuUserTime = nil}
+
+  package var cpuSystemTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._cpuSystemTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._cpuSystemTime = newValue}
+  }
+  /// Returns true if `cpuSystemTime` has been explicitly set.
+  package var hasCpuSystemTime: Bool {_storage._cpuSystemTime != nil}
+  /// Clears the value of `cpuSystemTime`. Subsequent reads from it will return its default value.
+  package mutating func clearCpuSystemTime() {_uniqueStorage()._cpuSystemTime = nil}
+
+  /// Reads from and writes to disks, by number.
+  package var ioReadOps: Int64 {
+    get {_storage._ioReadOps ?? 0}
+    set {_uniqueStorage()._ioReadOps = newValue}
+  }
+  /// Returns true if `ioReadOps` has been explicitly set.
+  package var hasIoReadOps: Bool {_storage._ioReadOps != nil}
+  /// Clears the value of `ioReadOps`. Subsequent reads from it will return its default value.
+  package mutating func clearIoReadOps() {_uniqueStorage()._ioReadOps = nil}
+
+  package var ioWriteOps: Int64 {
+    get {_storage._ioWriteOps ?? 0}
+    set {_uniqueStorage()._ioWriteOps = newValue}
+  }
+  /// Returns true if `ioWriteOps` has been explicitly set.
+  package var hasIoWriteOps: Bool {_storage._ioWriteOps != nil}
+  /// Clears the value of `ioWriteOps`. Subsequent reads from it will return its default value.
+  package mutating func clearIoWriteOps() {_uniqueStorage()._ioWriteOps = nil}
+
+  /// The most processes and threads at a time; 0 where the kernel does not count that.
+  package var pidsPeak: Int64 {
+    get {_storage._pidsPeak ?? 0}
+    set {_uniqueStorage()._pidsPeak = newValue}
+  }
+  /// Returns true if `pidsPeak` has been explicitly set.
+  package var hasPidsPeak: Bool {_storage._pidsPeak != nil}
+  /// Clears the value of `pidsPeak`. Subsequent reads from it will return its default value.
+  package mutating func clearPidsPeak() {_uniqueStorage()._pidsPeak = nil}
+
+  /// Time in which some of it waited for a processor, for memory, for disks, that others had (PSI).
+  /// Unset where the kernel does not say: on cgroup v1, or built or booted without PSI.
+  package var cpuStalledTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._cpuStalledTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._cpuStalledTime = newValue}
+  }
+  /// Returns true if `cpuStalledTime` has been explicitly set.
+  package var hasCpuStalledTime: Bool {_storage._cpuStalledTime != nil}
+  /// Clears the value of `cpuStalledTime`. Subsequent reads from it will return its default value.
+  package mutating func clearCpuStalledTime() {_uniqueStorage()._cpuStalledTime = nil}
+
+  package var memoryStalledTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._memoryStalledTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._memoryStalledTime = newValue}
+  }
+  /// Returns true if `memoryStalledTime` has been explicitly set.
+  package var hasMemoryStalledTime: Bool {_storage._memoryStalledTime != nil}
+  /// Clears the value of `memoryStalledTime`. Subsequent reads from it will return its default value.
+  package mutating func clearMemoryStalledTime() {_uniqueStorage()._memoryStalledTime = nil}
+
+  package var ioStalledTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._ioStalledTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._ioStalledTime = newValue}
+  }
+  /// Returns true if `ioStalledTime` has been explicitly set.
+  package var hasIoStalledTime: Bool {_storage._ioStalledTime != nil}
+  /// Clears the value of `ioStalledTime`. Subsequent reads from it will return its default value.
+  package mutating func clearIoStalledTime() {_uniqueStorage()._ioStalledTime = nil}
+
+  /// Processes of it that the kernel killed for lack of memory. The job may go on without them.
+  package var oomKills: Int64 {
+    get {_storage._oomKills ?? 0}
+    set {_uniqueStorage()._oomKills = newValue}
+  }
+  /// Returns true if `oomKills` has been explicitly set.
+  package var hasOomKills: Bool {_storage._oomKills != nil}
+  /// Clears the value of `oomKills`. Subsequent reads from it will return its default value.
+  package mutating func clearOomKills() {_uniqueStorage()._oomKills = nil}
+
+  /// New processes and threads that its `pids` limit refused.
+  package var pidsRefusals: Int64 {
+    get {_storage._pidsRefusals ?? 0}
+    set {_uniqueStorage()._pidsRefusals = newValue}
+  }
+  /// Returns true if `pidsRefusals` has been explicitly set.
+  package var hasPidsRefusals: Bool {_storage._pidsRefusals != nil}
+  /// Clears the value of `pidsRefusals`. Subsequent reads from it will return its default value.
+  package mutating func clearPidsRefusals() {_uniqueStorage()._pidsRefusals = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _cpuTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
-  fileprivate var _memoryPeakBytes: Int64? = nil
-  fileprivate var _ioReadBytes: Int64? = nil
-  fileprivate var _ioWriteBytes: Int64? = nil
-  fileprivate var _memoryBytes: Int64? = nil
-  fileprivate var _pids: Int64? = nil
-  fileprivate var _cpuThrottledTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// How and why a job ended.
@@ -939,6 +1041,26 @@ package nonisolated struct Worker_V1_Job: @unchecked Sendable {
     set {_uniqueStorage()._pid = newValue}
   }
 
+  /// Its budget of processor time, if it has one; what it used is `usage.cpu_time`.
+  package var cpuTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._cpuTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._cpuTime = newValue}
+  }
+  /// Returns true if `cpuTime` has been explicitly set.
+  package var hasCpuTime: Bool {_storage._cpuTime != nil}
+  /// Clears the value of `cpuTime`. Subsequent reads from it will return its default value.
+  package mutating func clearCpuTime() {_uniqueStorage()._cpuTime = nil}
+
+  /// True while every process of it is frozen, see PauseJob. Its state stays RUNNING.
+  package var paused: Bool {
+    get {_storage._paused ?? false}
+    set {_uniqueStorage()._paused = newValue}
+  }
+  /// Returns true if `paused` has been explicitly set.
+  package var hasPaused: Bool {_storage._paused != nil}
+  /// Clears the value of `paused`. Subsequent reads from it will return its default value.
+  package mutating func clearPaused() {_uniqueStorage()._paused = nil}
+
   /// What separates the job from the host and from other jobs.
   package var isolation: Worker_V1_Isolation {
     get {_storage._isolation ?? Worker_V1_Isolation()}
@@ -1106,6 +1228,73 @@ package nonisolated struct Worker_V1_SignalJobResponse: Sendable {
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+}
+
+package nonisolated struct Worker_V1_PauseJobRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var job: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Worker_V1_PauseJobResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// With `paused` set.
+  package var job: Worker_V1_Job {
+    get {_job ?? Worker_V1_Job()}
+    set {_job = newValue}
+  }
+  /// Returns true if `job` has been explicitly set.
+  package var hasJob: Bool {self._job != nil}
+  /// Clears the value of `job`. Subsequent reads from it will return its default value.
+  package mutating func clearJob() {self._job = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _job: Worker_V1_Job? = nil
+}
+
+package nonisolated struct Worker_V1_ResumeJobRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var job: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Worker_V1_ResumeJobResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var job: Worker_V1_Job {
+    get {_job ?? Worker_V1_Job()}
+    set {_job = newValue}
+  }
+  /// Returns true if `job` has been explicitly set.
+  package var hasJob: Bool {self._job != nil}
+  /// Clears the value of `job`. Subsequent reads from it will return its default value.
+  package mutating func clearJob() {self._job = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _job: Worker_V1_Job? = nil
 }
 
 package nonisolated struct Worker_V1_GetJobRequest: Sendable {
@@ -1656,7 +1845,7 @@ nonisolated extension Worker_V1_Access: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".JobSpec"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}command\0\u{1}name\0\u{1}labels\0\u{1}environment\0\u{3}working_directory\0\u{1}user\0\u{1}timeout\0\u{1}limits\0\u{1}network\0\u{2}\u{1f}binds\0\u{1}tmpfs\0\u{1}rootfs\0\u{3}read_only\0\u{3}user_namespace\0\u{3}seccomp_off\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}command\0\u{1}name\0\u{1}labels\0\u{1}environment\0\u{3}working_directory\0\u{1}user\0\u{1}timeout\0\u{1}limits\0\u{1}network\0\u{4}\u{15}cpu_time\0\u{2}\u{a}binds\0\u{1}tmpfs\0\u{1}rootfs\0\u{3}read_only\0\u{3}user_namespace\0\u{3}seccomp_off\0")
 
   fileprivate class _StorageClass {
     var _command: [String] = []
@@ -1668,6 +1857,7 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
     var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _limits: Worker_V1_Limits? = nil
     var _network: Worker_V1_Network = .unspecified
+    var _cpuTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _binds: [Worker_V1_Bind] = []
     var _tmpfs: [Worker_V1_Tmpfs] = []
     var _rootfs: String = String()
@@ -1693,6 +1883,7 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
       _timeout = source._timeout
       _limits = source._limits
       _network = source._network
+      _cpuTime = source._cpuTime
       _binds = source._binds
       _tmpfs = source._tmpfs
       _rootfs = source._rootfs
@@ -1726,6 +1917,7 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._timeout) }()
         case 8: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
         case 9: try { try decoder.decodeSingularEnumField(value: &_storage._network) }()
+        case 30: try { try decoder.decodeSingularMessageField(value: &_storage._cpuTime) }()
         case 40: try { try decoder.decodeRepeatedMessageField(value: &_storage._binds) }()
         case 41: try { try decoder.decodeRepeatedMessageField(value: &_storage._tmpfs) }()
         case 42: try { try decoder.decodeSingularStringField(value: &_storage._rootfs) }()
@@ -1771,6 +1963,9 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._network != .unspecified {
         try visitor.visitSingularEnumField(value: _storage._network, fieldNumber: 9)
       }
+      try { if let v = _storage._cpuTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+      } }()
       if !_storage._binds.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._binds, fieldNumber: 40)
       }
@@ -1807,6 +2002,7 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._timeout != rhs_storage._timeout {return false}
         if _storage._limits != rhs_storage._limits {return false}
         if _storage._network != rhs_storage._network {return false}
+        if _storage._cpuTime != rhs_storage._cpuTime {return false}
         if _storage._binds != rhs_storage._binds {return false}
         if _storage._tmpfs != rhs_storage._tmpfs {return false}
         if _storage._rootfs != rhs_storage._rootfs {return false}
@@ -2091,63 +2287,181 @@ nonisolated extension Worker_V1_AppliedLimit: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Worker_V1_Usage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Usage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cpu_time\0\u{3}memory_peak_bytes\0\u{3}io_read_bytes\0\u{3}io_write_bytes\0\u{3}memory_bytes\0\u{1}pids\0\u{3}cpu_throttled_time\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cpu_time\0\u{3}memory_peak_bytes\0\u{3}io_read_bytes\0\u{3}io_write_bytes\0\u{3}memory_bytes\0\u{1}pids\0\u{3}cpu_throttled_time\0\u{4}\u{d}cpu_user_time\0\u{3}cpu_system_time\0\u{3}io_read_ops\0\u{3}io_write_ops\0\u{3}pids_peak\0\u{3}cpu_stalled_time\0\u{3}memory_stalled_time\0\u{3}io_stalled_time\0\u{3}oom_kills\0\u{3}pids_refusals\0")
+
+  fileprivate class _StorageClass {
+    var _cpuTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _memoryPeakBytes: Int64? = nil
+    var _ioReadBytes: Int64? = nil
+    var _ioWriteBytes: Int64? = nil
+    var _memoryBytes: Int64? = nil
+    var _pids: Int64? = nil
+    var _cpuThrottledTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _cpuUserTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _cpuSystemTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _ioReadOps: Int64? = nil
+    var _ioWriteOps: Int64? = nil
+    var _pidsPeak: Int64? = nil
+    var _cpuStalledTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _memoryStalledTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _ioStalledTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _oomKills: Int64? = nil
+    var _pidsRefusals: Int64? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _cpuTime = source._cpuTime
+      _memoryPeakBytes = source._memoryPeakBytes
+      _ioReadBytes = source._ioReadBytes
+      _ioWriteBytes = source._ioWriteBytes
+      _memoryBytes = source._memoryBytes
+      _pids = source._pids
+      _cpuThrottledTime = source._cpuThrottledTime
+      _cpuUserTime = source._cpuUserTime
+      _cpuSystemTime = source._cpuSystemTime
+      _ioReadOps = source._ioReadOps
+      _ioWriteOps = source._ioWriteOps
+      _pidsPeak = source._pidsPeak
+      _cpuStalledTime = source._cpuStalledTime
+      _memoryStalledTime = source._memoryStalledTime
+      _ioStalledTime = source._ioStalledTime
+      _oomKills = source._oomKills
+      _pidsRefusals = source._pidsRefusals
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularMessageField(value: &self._cpuTime) }()
-      case 2: try { try decoder.decodeSingularInt64Field(value: &self._memoryPeakBytes) }()
-      case 3: try { try decoder.decodeSingularInt64Field(value: &self._ioReadBytes) }()
-      case 4: try { try decoder.decodeSingularInt64Field(value: &self._ioWriteBytes) }()
-      case 5: try { try decoder.decodeSingularInt64Field(value: &self._memoryBytes) }()
-      case 6: try { try decoder.decodeSingularInt64Field(value: &self._pids) }()
-      case 7: try { try decoder.decodeSingularMessageField(value: &self._cpuThrottledTime) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._cpuTime) }()
+        case 2: try { try decoder.decodeSingularInt64Field(value: &_storage._memoryPeakBytes) }()
+        case 3: try { try decoder.decodeSingularInt64Field(value: &_storage._ioReadBytes) }()
+        case 4: try { try decoder.decodeSingularInt64Field(value: &_storage._ioWriteBytes) }()
+        case 5: try { try decoder.decodeSingularInt64Field(value: &_storage._memoryBytes) }()
+        case 6: try { try decoder.decodeSingularInt64Field(value: &_storage._pids) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._cpuThrottledTime) }()
+        case 20: try { try decoder.decodeSingularMessageField(value: &_storage._cpuUserTime) }()
+        case 21: try { try decoder.decodeSingularMessageField(value: &_storage._cpuSystemTime) }()
+        case 22: try { try decoder.decodeSingularInt64Field(value: &_storage._ioReadOps) }()
+        case 23: try { try decoder.decodeSingularInt64Field(value: &_storage._ioWriteOps) }()
+        case 24: try { try decoder.decodeSingularInt64Field(value: &_storage._pidsPeak) }()
+        case 25: try { try decoder.decodeSingularMessageField(value: &_storage._cpuStalledTime) }()
+        case 26: try { try decoder.decodeSingularMessageField(value: &_storage._memoryStalledTime) }()
+        case 27: try { try decoder.decodeSingularMessageField(value: &_storage._ioStalledTime) }()
+        case 28: try { try decoder.decodeSingularInt64Field(value: &_storage._oomKills) }()
+        case 29: try { try decoder.decodeSingularInt64Field(value: &_storage._pidsRefusals) }()
+        default: break
+        }
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._cpuTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-    } }()
-    try { if let v = self._memoryPeakBytes {
-      try visitor.visitSingularInt64Field(value: v, fieldNumber: 2)
-    } }()
-    try { if let v = self._ioReadBytes {
-      try visitor.visitSingularInt64Field(value: v, fieldNumber: 3)
-    } }()
-    try { if let v = self._ioWriteBytes {
-      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
-    } }()
-    try { if let v = self._memoryBytes {
-      try visitor.visitSingularInt64Field(value: v, fieldNumber: 5)
-    } }()
-    try { if let v = self._pids {
-      try visitor.visitSingularInt64Field(value: v, fieldNumber: 6)
-    } }()
-    try { if let v = self._cpuThrottledTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-    } }()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._cpuTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._memoryPeakBytes {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._ioReadBytes {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._ioWriteBytes {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._memoryBytes {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._pids {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._cpuThrottledTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._cpuUserTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+      } }()
+      try { if let v = _storage._cpuSystemTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 21)
+      } }()
+      try { if let v = _storage._ioReadOps {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 22)
+      } }()
+      try { if let v = _storage._ioWriteOps {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 23)
+      } }()
+      try { if let v = _storage._pidsPeak {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 24)
+      } }()
+      try { if let v = _storage._cpuStalledTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 25)
+      } }()
+      try { if let v = _storage._memoryStalledTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 26)
+      } }()
+      try { if let v = _storage._ioStalledTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 27)
+      } }()
+      try { if let v = _storage._oomKills {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 28)
+      } }()
+      try { if let v = _storage._pidsRefusals {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 29)
+      } }()
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Worker_V1_Usage, rhs: Worker_V1_Usage) -> Bool {
-    if lhs._cpuTime != rhs._cpuTime {return false}
-    if lhs._memoryPeakBytes != rhs._memoryPeakBytes {return false}
-    if lhs._ioReadBytes != rhs._ioReadBytes {return false}
-    if lhs._ioWriteBytes != rhs._ioWriteBytes {return false}
-    if lhs._memoryBytes != rhs._memoryBytes {return false}
-    if lhs._pids != rhs._pids {return false}
-    if lhs._cpuThrottledTime != rhs._cpuThrottledTime {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._cpuTime != rhs_storage._cpuTime {return false}
+        if _storage._memoryPeakBytes != rhs_storage._memoryPeakBytes {return false}
+        if _storage._ioReadBytes != rhs_storage._ioReadBytes {return false}
+        if _storage._ioWriteBytes != rhs_storage._ioWriteBytes {return false}
+        if _storage._memoryBytes != rhs_storage._memoryBytes {return false}
+        if _storage._pids != rhs_storage._pids {return false}
+        if _storage._cpuThrottledTime != rhs_storage._cpuThrottledTime {return false}
+        if _storage._cpuUserTime != rhs_storage._cpuUserTime {return false}
+        if _storage._cpuSystemTime != rhs_storage._cpuSystemTime {return false}
+        if _storage._ioReadOps != rhs_storage._ioReadOps {return false}
+        if _storage._ioWriteOps != rhs_storage._ioWriteOps {return false}
+        if _storage._pidsPeak != rhs_storage._pidsPeak {return false}
+        if _storage._cpuStalledTime != rhs_storage._cpuStalledTime {return false}
+        if _storage._memoryStalledTime != rhs_storage._memoryStalledTime {return false}
+        if _storage._ioStalledTime != rhs_storage._ioStalledTime {return false}
+        if _storage._oomKills != rhs_storage._oomKills {return false}
+        if _storage._pidsRefusals != rhs_storage._pidsRefusals {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2209,7 +2523,7 @@ nonisolated extension Worker_V1_Exit: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Job"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}owner\0\u{1}command\0\u{1}state\0\u{3}create_time\0\u{3}start_time\0\u{3}end_time\0\u{1}exit\0\u{1}limits\0\u{1}applied\0\u{1}usage\0\u{3}output_bytes\0\u{1}labels\0\u{3}working_directory\0\u{1}user\0\u{1}network\0\u{1}timeout\0\u{1}pid\0\u{2}\u{15}isolation\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}owner\0\u{1}command\0\u{1}state\0\u{3}create_time\0\u{3}start_time\0\u{3}end_time\0\u{1}exit\0\u{1}limits\0\u{1}applied\0\u{1}usage\0\u{3}output_bytes\0\u{1}labels\0\u{3}working_directory\0\u{1}user\0\u{1}network\0\u{1}timeout\0\u{1}pid\0\u{4}\u{b}cpu_time\0\u{1}paused\0\u{2}\u{9}isolation\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -2231,6 +2545,8 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _network: Worker_V1_Network = .unspecified
     var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _pid: Int32 = 0
+    var _cpuTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _paused: Bool? = nil
     var _isolation: Worker_V1_Isolation? = nil
 
       // This property is used as the initial default value for new instances of the type.
@@ -2261,6 +2577,8 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _network = source._network
       _timeout = source._timeout
       _pid = source._pid
+      _cpuTime = source._cpuTime
+      _paused = source._paused
       _isolation = source._isolation
     }
   }
@@ -2299,6 +2617,8 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 17: try { try decoder.decodeSingularEnumField(value: &_storage._network) }()
         case 18: try { try decoder.decodeSingularMessageField(value: &_storage._timeout) }()
         case 19: try { try decoder.decodeSingularInt32Field(value: &_storage._pid) }()
+        case 30: try { try decoder.decodeSingularMessageField(value: &_storage._cpuTime) }()
+        case 31: try { try decoder.decodeSingularBoolField(value: &_storage._paused) }()
         case 40: try { try decoder.decodeSingularMessageField(value: &_storage._isolation) }()
         default: break
         }
@@ -2369,6 +2689,12 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
       if _storage._pid != 0 {
         try visitor.visitSingularInt32Field(value: _storage._pid, fieldNumber: 19)
       }
+      try { if let v = _storage._cpuTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+      } }()
+      try { if let v = _storage._paused {
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 31)
+      } }()
       try { if let v = _storage._isolation {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
       } }()
@@ -2400,6 +2726,8 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._network != rhs_storage._network {return false}
         if _storage._timeout != rhs_storage._timeout {return false}
         if _storage._pid != rhs_storage._pid {return false}
+        if _storage._cpuTime != rhs_storage._cpuTime {return false}
+        if _storage._paused != rhs_storage._paused {return false}
         if _storage._isolation != rhs_storage._isolation {return false}
         return true
       }
@@ -2675,6 +3003,134 @@ nonisolated extension Worker_V1_SignalJobResponse: SwiftProtobuf.Message, SwiftP
   }
 
   package static func ==(lhs: Worker_V1_SignalJobResponse, rhs: Worker_V1_SignalJobResponse) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_PauseJobRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PauseJobRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.job) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.job.isEmpty {
+      try visitor.visitSingularStringField(value: self.job, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_PauseJobRequest, rhs: Worker_V1_PauseJobRequest) -> Bool {
+    if lhs.job != rhs.job {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_PauseJobResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PauseJobResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._job) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._job {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_PauseJobResponse, rhs: Worker_V1_PauseJobResponse) -> Bool {
+    if lhs._job != rhs._job {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_ResumeJobRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ResumeJobRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.job) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.job.isEmpty {
+      try visitor.visitSingularStringField(value: self.job, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_ResumeJobRequest, rhs: Worker_V1_ResumeJobRequest) -> Bool {
+    if lhs.job != rhs.job {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_ResumeJobResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ResumeJobResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._job) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._job {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_ResumeJobResponse, rhs: Worker_V1_ResumeJobResponse) -> Bool {
+    if lhs._job != rhs._job {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

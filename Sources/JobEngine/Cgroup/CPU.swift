@@ -46,7 +46,7 @@ enum CPU: Controller {
 /// Processor time on hosts without cgroup2.
 enum CPUAccounting: Controller {
   static func name(_ version: CgroupVersion) -> String? { version == .v1 ? "cpuacct" : nil }
-  static func evidence(_ version: CgroupVersion) -> [String] { ["cpuacct.usage"] }
+  static func evidence(_ version: CgroupVersion) -> [String] { ["cpuacct.usage", "cpuacct.stat"] }
 }
 
 /// Stops every process at once on hosts without cgroup2, so that none escapes a kill.

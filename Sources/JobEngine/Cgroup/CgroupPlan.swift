@@ -29,6 +29,7 @@ struct CgroupPlan: Hashable, Sendable {
       self.evidence.append(.init(name: "cpu.stat", content: "\(path)/cpu.stat"))
     }
     for controller in Controllers.all { self.add(controller, id, limits, disks, layout) }
+    if let path = self.unified { self.evidence += Pressure.evidence(in: path) }
     guard layout.unified == nil else { return }
     for controller in Controllers.withoutUnified {
       self.add(controller, id, limits, disks, layout)

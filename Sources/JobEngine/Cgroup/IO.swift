@@ -47,7 +47,9 @@ enum IO: Controller {
   }
 
   static func evidence(_ version: CgroupVersion) -> [String] {
-    version == .v2 ? ["io.stat"] : ["blkio.throttle.io_service_bytes"]
+    version == .v2
+      ? ["io.stat"]
+      : ["blkio.throttle.io_service_bytes", "blkio.throttle.io_serviced"]
   }
 
   private static func rates(_ limits: Limits) -> [Rate] {

@@ -16,16 +16,40 @@ extension Usage {
       Self.number(contents["memory.current"]) ?? Self.number(contents["v1/memory.usage_in_bytes"])
       ?? 0
     self.memoryPeakBytes = max(self.memoryPeakBytes, self.memoryBytes)
+    self.takeCounts(contents)
+    self.cpuStalledTime = Pressure.stalled(contents["cpu.pressure"])
+    self.memoryStalledTime = Pressure.stalled(contents["memory.pressure"])
+    self.ioStalledTime = Pressure.stalled(contents["io.pressure"])
     self.pids =
       Self.number(contents["pids.current"]) ?? Self.number(contents["v1/pids.current"]) ?? 0
   }
+
+  private mutating func takeCounts(_ contents: [String: String]) {
+    self.pidsPeak = Self.number(contents["pids.peak"]) ?? Self.number(contents["v1/pids.peak"]) ?? 0
+    for file in ["memory.events", "v1/memory.oom_control"] {
+      let count = contents[file].flatMap { KernelFile.value(of: "oom_kill", in: $0) }
+      self.oomKills = max(self.oomKills, count ?? 0)
+    }
+    for file in ["pids.events", "v1/pids.events"] {
+      let count = contents[file].flatMap { KernelFile.value(of: "max", in: $0) }
+      self.pidsRefusals = max(self.pidsRefusals, count ?? 0)
+    }
+  }
+
+  /// USER_HZ: what the kernel's v1 files count in, on every architecture we run on.
+  private static let tick = Duration.milliseconds(10)
 
   private mutating func takeCPU(_ contents: [String: String]) {
     if let stat = contents["cpu.stat"] {
       self.cpuTime = .microseconds(KernelFile.value(of: "usage_usec", in: stat) ?? 0)
       self.cpuThrottledTime = .microseconds(KernelFile.value(of: "throttled_usec", in: stat) ?? 0)
+      self.cpuUserTime = .microseconds(KernelFile.value(of: "user_usec", in: stat) ?? 0)
+      self.cpuSystemTime = .microseconds(KernelFile.value(of: "system_usec", in: stat) ?? 0)
     } else if let nanoseconds = Self.number(contents["v1/cpuacct.usage"]) {
       self.cpuTime = .nanoseconds(nanoseconds)
+      let stat = contents["v1/cpuacct.stat"] ?? ""
+      self.cpuUserTime = Self.tick * Int(KernelFile.value(of: "user", in: stat) ?? 0)
+      self.cpuSystemTime = Self.tick * Int(KernelFile.value(of: "system", in: stat) ?? 0)
     }
     if let stat = contents["v1/cpu.stat"] {
       self.cpuThrottledTime = .nanoseconds(KernelFile.value(of: "throttled_time", in: stat) ?? 0)
@@ -38,16 +62,27 @@ extension Usage {
       for word in stat.split(whereSeparator: \.isWhitespace) {
         if word.hasPrefix("rbytes=") { self.ioReadBytes += Int64(word.dropFirst(7)) ?? 0 }
         if word.hasPrefix("wbytes=") { self.ioWriteBytes += Int64(word.dropFirst(7)) ?? 0 }
+        if word.hasPrefix("rios=") { self.ioReadOps += Int64(word.dropFirst(5)) ?? 0 }
+        if word.hasPrefix("wios=") { self.ioWriteOps += Int64(word.dropFirst(5)) ?? 0 }
       }
-    } else if let bytes = contents["v1/blkio.throttle.io_service_bytes"] {
-      // A line is `MAJ:MIN Read N`.
-      for line in bytes.split(separator: "\n") {
-        let words = line.split(separator: " ")
-        guard words.count == 3, let count = Int64(words[2]) else { continue }
-        if words[1] == "Read" { self.ioReadBytes += count }
-        if words[1] == "Write" { self.ioWriteBytes += count }
-      }
+      return
     }
+    let bytes = contents["v1/blkio.throttle.io_service_bytes"]
+    (self.ioReadBytes, self.ioWriteBytes) = Self.readsAndWrites(bytes)
+    (self.ioReadOps, self.ioWriteOps) =
+      Self.readsAndWrites(contents["v1/blkio.throttle.io_serviced"])
+  }
+
+  /// Sums of a file whose lines are `MAJ:MIN Read N`.
+  private static func readsAndWrites(_ text: String?) -> (Int64, Int64) {
+    var sums: (Int64, Int64) = (0, 0)
+    for line in (text ?? "").split(separator: "\n") {
+      let words = line.split(separator: " ")
+      guard words.count == 3, let count = Int64(words[2]) else { continue }
+      if words[1] == "Read" { sums.0 += count }
+      if words[1] == "Write" { sums.1 += count }
+    }
+    return sums
   }
 
   private static func number(_ text: String?) -> Int64? {

@@ -61,6 +61,7 @@ struct Launcher: Sendable {
     }
     let plan = CgroupPlan(
       id: job.id, limits: survey.enforceable, disks: host.disks.all, layout: self.layout)
+    if job.record.spec.cpuTime != nil { try plan.checkCountsCPUTime() }
     do throws(WorkerError) {
       return try self.launch(job, as: user, plan, survey)
     } catch {
@@ -159,6 +160,7 @@ struct Launcher: Sendable {
     plan.cgroupsV1 = cgroups.legacy
     plan.evidence = cgroups.evidence
     plan.timeout = spec.timeout.map { UInt64($0.nanoseconds) }
+    plan.cpuTime = spec.cpuTime.map { UInt64($0.nanoseconds) }
     return plan
   }
 
@@ -239,6 +241,9 @@ extension Usage {
       for file in controller.current(.v1) {
         files += cgroup.legacy.map { .init(name: "v1/\(file)", content: "\($0)/\(file)") }
       }
+    }
+    if let freezer = CgroupFreezer(unified: cgroup.unified, legacy: cgroup.legacy) {
+      files.append(.init(name: Self.freezerFile, content: freezer.stateFile))
     }
     return files.filter { File.exists(path: $0.content) }
   }

@@ -5,7 +5,7 @@ import JobEngine
 /// A new limit of jobs is one case here; the compiler then asks for the rest.
 package enum Cap: String, CaseIterable, Hashable, Sendable {
   case cpu, cpuWeight, memory, memorySwap, ioRead, ioWrite, ioReadOps, ioWriteOps, ioWeight, pids
-  case time
+  case time, cpuTime
 
   enum Unit: Hashable { case number, whole, bytes, seconds }
 
@@ -14,7 +14,7 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     case .cpu: .number
     case .memory, .memorySwap, .ioRead, .ioWrite: .bytes
     case .ioReadOps, .ioWriteOps, .pids, .cpuWeight, .ioWeight: .whole
-    case .time: .seconds
+    case .time, .cpuTime: .seconds
     }
   }
 
@@ -32,6 +32,7 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     case .ioWeight: "--io-weight"
     case .pids: "--pids"
     case .time: "--timeout"
+    case .cpuTime: "--cpu-time"
     }
   }
 
@@ -58,12 +59,14 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     case .ioWeight: limits.ioWeight.map(Double.init)
     case .pids: limits.pids.map(Double.init)
     case .time: spec.timeout.map { $0 / .seconds(1) }
+    case .cpuTime: spec.cpuTime.map { $0 / .seconds(1) }
     }
   }
 
   func set(_ value: Double, in spec: inout JobSpec) {
     switch self {
     case .time: spec.timeout = .seconds(1) * value
+    case .cpuTime: spec.cpuTime = .seconds(1) * value
     default: self.set(value, in: &spec.limits)
     }
   }
@@ -81,12 +84,12 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     case .ioWriteOps: limits.ioWriteOps = whole
     case .ioWeight: limits.ioWeight = whole
     case .pids: limits.pids = whole
-    case .time: break  // no sum of it makes sense
+    case .time, .cpuTime: break  // no sum of it makes sense
     }
   }
 
   /// Whether the sum over a user's jobs can be bounded.
-  var hasTotal: Bool { ![.time, .cpuWeight, .ioWeight].contains(self) }
+  var hasTotal: Bool { ![.time, .cpuTime, .cpuWeight, .ioWeight].contains(self) }
 
   func text(_ value: Double) -> String {
     let number = value == value.rounded() ? "\(Int64(value))" : "\(value)"

@@ -40,7 +40,7 @@ enum SpecRules {
     "cpuset", "memoryHigh", "memoryOOMGroup", "resources", "bestEffort",
   ]
   /// Fields that are `Cap`s.
-  static let bounded: Set<String> = ["limits", "timeout"]
+  static let bounded: Set<String> = ["limits", "timeout", "cpuTime"]
 
   private static let user: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
     switch spec.user {

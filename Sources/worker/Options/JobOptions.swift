@@ -24,6 +24,11 @@ struct JobOptions: ParsableArguments, Sendable {
   @Option(help: "Time after which it is ended, as 30s.", transform: Values.duration)
   var timeout: Duration?
 
+  @Option(
+    help: "Processor time, of all its processes, after which it is ended.",
+    transform: Values.duration)
+  var cpuTime: Duration?
+
   @OptionGroup var limit: LimitOptions
 
   @Option(help: "none: loopback only; host: the host's network, needs the role admin.")
@@ -51,6 +56,7 @@ struct JobOptions: ParsableArguments, Sendable {
       $0.workingDirectory = self.workdir ?? ""
       $0.user = self.user ?? ""
       if let timeout { $0.timeout = Google_Protobuf_Duration(rounding: timeout) }
+      if let cpuTime { $0.cpuTime = Google_Protobuf_Duration(rounding: cpuTime) }
       $0.limits = self.limit.message
       $0.network = self.net.message
       self.tree.set(&$0)

@@ -25,6 +25,11 @@ struct JobPage {
     }
   }
 
+  /// As `RUNNING`, or `RUNNING (paused)`.
+  static func state(of job: Worker_V1_Job) -> String {
+    self.name(job.state) + (job.paused ? " (paused)" : "")
+  }
+
   private var identity: [(String, String)] {
     var pairs = [("id", self.job.id)]
     if !self.job.name.isEmpty { pairs.append(("name", self.job.name)) }
@@ -52,12 +57,13 @@ struct JobPage {
   }
 
   private var life: [(String, String)] {
-    var pairs = [("state", Self.name(self.job.state))]
+    var pairs = [("state", Self.state(of: self.job))]
     if self.job.pid != 0 { pairs.append(("pid", "\(self.job.pid)")) }
     pairs.append(("created", Units.time(self.job.createTime)))
     if self.job.hasStartTime { pairs.append(("started", Units.time(self.job.startTime))) }
     if self.job.hasEndTime { pairs.append(("ended", Units.time(self.job.endTime))) }
     if self.job.hasTimeout { pairs.append(("timeout", Units.seconds(self.job.timeout))) }
+    if self.job.hasCpuTime { pairs.append(("cpu budget", Units.seconds(self.job.cpuTime))) }
     guard self.job.hasExit else { return pairs }
     pairs.append(("exit code", "\(JobEnding(self.job).code)"))
     pairs.append(("verdict", self.job.exit.message))
@@ -72,13 +78,6 @@ struct JobPage {
   }
 
   private var usage: [(String, String)] {
-    let usage = self.job.usage
-    return [
-      ("cpu time", Units.seconds(usage.cpuTime)),
-      ("memory peak", Units.bytes(usage.memoryPeakBytes)),
-      ("disk read", Units.bytes(usage.ioReadBytes)),
-      ("disk written", Units.bytes(usage.ioWriteBytes)),
-      ("output", Units.bytes(self.job.outputBytes)),
-    ]
+    UsageLines(self.job).pairs + [("output", Units.bytes(self.job.outputBytes))]
   }
 }

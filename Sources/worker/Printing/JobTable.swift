@@ -10,7 +10,7 @@ struct JobTable {
   init(_ jobs: [Worker_V1_Job], now: Int64) {
     self.rows = jobs.map { job in
       [
-        job.id, job.name.isEmpty ? "-" : job.name, job.owner, JobPage.name(job.state),
+        job.id, job.name.isEmpty ? "-" : job.name, job.owner, JobPage.state(of: job),
         Units.age(seconds: now / 1_000_000_000 - job.createTime.seconds),
         Printable.command(job.command),
       ]

@@ -56,6 +56,7 @@ struct AuthCanICommand: ClientCommand {
     "run": "StartJob", "start": "StartJob", "stop": "StopJob", "signal": "SignalJob",
     "status": "GetJob", "why": "GetJob", "list": "ListJobs", "ps": "ListJobs",
     "logs": "StreamOutput", "wait": "WaitJob", "rm": "RemoveJob", "info": "GetServerInfo",
+    "pause": "PauseJob", "resume": "ResumeJob",
     "whoami": "WhoAmI", "can-i": "CheckAccess",
   ]
 

@@ -1,0 +1,102 @@
+import JobStore
+
+/// What the kernel's files say about an end, in words.
+struct Counters {
+  private let contents: [String: String]
+  let usage: Usage
+
+  init(_ record: ExitRecord) {
+    self.contents = Dictionary(record.evidence.map { ($0.name, $0.content) }) { $1 }
+    self.usage = Usage(record.evidence)
+  }
+
+  /// The number behind `key` in a file of either version.
+  func value(_ key: String, in file: String) -> Int64 {
+    let texts = [self.contents[file], self.contents["v1/\(file)"]].compactMap { $0 }
+    return texts.compactMap { KernelFile.value(of: key, in: $0) }.max() ?? 0
+  }
+
+  /// Whether memory ran out at the job's own limit, and not at one above it or on the host. v2 counts
+  /// `oom` where the limit was; v1 counts in `failcnt` how often the own limit was met.
+  func isOwnMemoryLimit(_ limits: Limits) -> Bool {
+    if let events = self.contents["memory.events"],
+      let count = KernelFile.value(of: "oom", in: events)
+    {
+      return count > 0
+    }
+    if let count = self.contents["v1/memory.failcnt"] {
+      return Int64(count.prefix { $0 != "\n" }) != 0
+    }
+    return limits.memory != nil
+  }
+
+  /// What else the kernel had to refuse or take, for the end of the verdict's sentence.
+  func asides(isOutOfMemory: Bool) -> String {
+    var text = ""
+    if self.usage.oomKills > 0, !isOutOfMemory {
+      text +=
+        "; the kernel killed \(Self.count(self.usage.oomKills, "process", "processes")) of it for "
+        + "lack of memory"
+    }
+    if self.usage.pidsRefusals > 0 {
+      text +=
+        "; its limit of processes refused "
+        + Self.count(self.usage.pidsRefusals, "new one", "new ones")
+    }
+    return text
+  }
+
+  /// The counters that say something, as `memory.events: oom_kill 1`.
+  func lines(wall: Duration?, budget: Duration?) -> [String] {
+    var lines: [String] = []
+    for (file, keys) in [
+      ("memory.events", ["max", "oom", "oom_kill"]), ("memory.oom_control", ["oom_kill"]),
+      ("pids.events", ["max"]),
+    ] {
+      for key in keys where self.value(key, in: file) > 0 {
+        lines.append("\(file): \(key) \(self.value(key, in: file))")
+      }
+    }
+    if let budget {
+      lines.append("cpu time: \(Self.text(self.usage.cpuTime)) of a budget of \(Self.text(budget))")
+    }
+    lines += self.throttling
+    for (file, time) in [
+      ("cpu.pressure", self.usage.cpuStalledTime),
+      ("memory.pressure", self.usage.memoryStalledTime),
+      ("io.pressure", self.usage.ioStalledTime),
+    ] {
+      if let time, let share = Self.share(time, of: wall) {
+        lines.append("\(file): stalled for \(Self.text(time)), \(share) % of its time")
+      }
+    }
+    return lines
+  }
+
+  /// Of the periods in which it wanted to run at all.
+  private var throttling: [String] {
+    let count = self.value("nr_throttled", in: "cpu.stat")
+    let periods = self.value("nr_periods", in: "cpu.stat")
+    guard count > 0 else { return [] }
+    guard periods >= count else { return ["cpu.stat: nr_throttled \(count)"] }
+    return [
+      "cpu.stat: nr_throttled \(count) of \(periods) periods, \(100 * count / periods) %, "
+        + "for \(Self.text(self.usage.cpuThrottledTime))"
+    ]
+  }
+
+  /// Whole per cent; nil when it is less than one or nobody knows.
+  private static func share(_ part: Duration, of wall: Duration?) -> Int? {
+    guard let wall, wall > .zero else { return nil }
+    let share = Int(100 * (part / wall))
+    return share > 0 ? share : nil
+  }
+
+  private static func count(_ count: Int64, _ one: String, _ many: String) -> String {
+    "\(count) \(count == 1 ? one : many)"
+  }
+
+  private static func text(_ duration: Duration) -> String {
+    "\((duration / .milliseconds(1)).rounded() / 1000) s"
+  }
+}

@@ -1,0 +1,161 @@
+import Glibc
+import JobStore
+import Linux
+import Testing
+
+@testable import JobEngine
+
+@Suite(.requiresRoot, .serialized) struct PauseTests {
+  private static let counting = "trap 'echo term; exit 3' TERM; echo ready; while :; do :; done"
+
+  private func start(_ worker: Worker, _ change: (inout JobSpec) -> Void = { _ in }) async throws
+    -> JobID
+  {
+    var spec = shell(Self.counting)
+    change(&spec)
+    let job = try await worker.start(spec, owner: "alice")
+    try await waitForOutput("ready", of: job.id, worker)
+    return job.id
+  }
+
+  @Test func aPausedJobUsesNoProcessorTimeUntilItIsResumed() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker)
+      let first = try await worker.pause(id)
+      #expect(first.isPaused && first.state == .running)
+      let again = try await worker.pause(id)
+      #expect(again.isPaused)
+      // The kernel's own count, which nothing can add to now.
+      #expect(again.usage.cpuTime == first.usage.cpuTime)
+      #expect(try await !worker.resume(id).isPaused)
+      #expect(try await !worker.resume(id).isPaused)
+      #expect(try await worker.stop(id, by: "bob").verdict?.code == 3)
+    }
+  }
+
+  @Test func aStopLetsAPausedJobReact() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker)
+      _ = try await worker.pause(id)
+      let status = try await worker.stop(id, grace: .seconds(100), by: "bob")
+      #expect(status.verdict?.code == 3)
+      #expect(try await collect(worker.output(of: id)).text == "ready\nterm\n")
+    }
+  }
+
+  @Test func aKillEndsAPausedJob() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker)
+      _ = try await worker.pause(id)
+      let status = try await worker.stop(id, grace: .zero, by: "bob")
+      #expect(status.verdict?.reason == .stopped)
+      #expect(try await !collect(worker.output(of: id)).text.contains("term"))
+    }
+  }
+
+  @Test func aTimeoutEndsAPausedJob() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker) { $0.timeout = .seconds(2) }
+      _ = try await worker.pause(id)
+      let status = try await worker.wait(id)
+      #expect(status.verdict?.reason == .timedOut)
+      #expect(status.verdict?.code == 3)
+    }
+  }
+
+  @Test func whatIsFinishedCannotBePaused() async throws {
+    try await withWorker { worker in
+      let job = try await worker.start(JobSpec(command: ["true"]), owner: "alice")
+      _ = try await worker.wait(job.id)
+      await #expect { try await worker.pause(job.id) } throws: {
+        isError($0, .failedPrecondition) && "\($0)".contains("has finished")
+      }
+    }
+  }
+
+  @Test func aPauseOutlivesTheWorker() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    let id = try await self.start(first)
+    _ = try await first.pause(id)
+    await first.close()
+    let second = try await Worker.open(configuration(folder))
+    #expect(try await second.status(id).isPaused)
+    #expect(try await !second.resume(id).isPaused)
+    _ = try await second.pause(id)
+    #expect(try await second.stop(id, grace: .seconds(100), by: "bob").verdict?.code == 3)
+    await second.close()
+  }
+
+  @Test(.requiresLegacyCgroups) func theOldFreezerDoesTheSame() async throws {
+    let folder = try TemporaryFolder()
+    let configuration = configuration(folder)
+    var layout = try CgroupLayout.detect(root: nil)
+    layout.unified = nil
+    let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
+    let worker = Worker(
+      configuration, layout: layout, state: state, events: try await EventThread.start())
+    let killed = try await self.start(worker)
+    #expect(try await worker.pause(killed).isPaused)
+    #expect(try await worker.stop(killed, grace: .zero, by: "b").verdict?.reason == .stopped)
+    let stopped = try await self.start(worker)
+    #expect(try await worker.pause(stopped).isPaused)
+    #expect(try await !worker.resume(stopped).isPaused)
+    #expect(try await worker.pause(stopped).isPaused)
+    #expect(try await worker.stop(stopped, grace: .seconds(100), by: "b").verdict?.code == 3)
+    await worker.close()
+  }
+}
+
+@Suite(.requiresRoot, .serialized) struct CPUTimeTests {
+  @Test func aBudgetEndsAJobWithEvidence() async throws {
+    try await withWorker { worker in
+      // Two that burn: the budget is the job's, not a process's.
+      var spec = shell("(while :; do :; done) & while :; do :; done")
+      spec.cpuTime = .milliseconds(300)
+      let job = try await worker.start(spec, owner: "alice")
+      let status = try await worker.wait(job.id)
+      #expect(status.verdict?.reason == .timedOut)
+      #expect(status.verdict?.message.hasPrefix("ended by its budget of processor time") == true)
+      #expect(status.usage.cpuTime >= .milliseconds(300))
+      #expect(status.spec.cpuTime == .milliseconds(300))
+    }
+  }
+
+  @Test func aJobThatSleepsUsesNothingOfIt() async throws {
+    try await withWorker { worker in
+      var spec = shell("sleep 1; echo done")
+      spec.cpuTime = .milliseconds(500)
+      let job = try await worker.start(spec, owner: "alice")
+      #expect(try await worker.wait(job.id).verdict?.code == 0)
+    }
+  }
+
+  @Test func theKeeperKeepsItWhileTheWorkerIsAway() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    var spec = shell("echo ready; while :; do :; done")
+    spec.cpuTime = .milliseconds(500)
+    let job = try await first.start(spec, owner: "alice")
+    let path = "\(folder.path)/state/jobs/\(job.id)"
+    let inotify = try Inotify()
+    _ = try inotify.watch(path)
+    await first.close()
+    // Nobody but the keeper is there to end it.
+    var entries = [pollfd(fd: inotify.descriptor.rawValue, events: Int16(POLLIN), revents: 0)]
+    while !File.exists(path: "\(path)/exit") {
+      try Poll.wait(&entries, milliseconds: 10_000)
+      _ = inotify.read()
+    }
+    let second = try await Worker.open(configuration(folder))
+    #expect(try await second.wait(job.id).verdict?.reason == .timedOut)
+    #expect(try await second.status(job.id).spec.cpuTime == .milliseconds(500))
+    await second.close()
+  }
+
+  @Test func aBudgetOfNothingIsRefused() async throws {
+    var spec = JobSpec(command: ["true"])
+    spec.cpuTime = .zero
+    #expect(throws: WorkerError.self) { try spec.validate() }
+  }
+}
