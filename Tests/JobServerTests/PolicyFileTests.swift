@@ -1,5 +1,6 @@
 import JobEngine
 import JobServer
+import Linux
 import TestSupport
 import Testing
 
@@ -43,6 +44,16 @@ import Testing
     let rights = try #require(policy.roles["r"])
     let allowed = Method.allCases.filter { rights.scope(of: $0) != .nobodys }
     #expect(allowed == [.getJob, .whoAmI, .checkAccess])
+  }
+
+  /// What is documented is what is read.
+  @Test func theDocumentedExampleIsGood() throws {
+    let here = "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
+    let text = try File.readText("/\(here)/docs/policy.md")
+    let start = try #require(text.firstRange(of: "```json\n")).upperBound
+    let example = try #require(text[start...].firstRange(of: "```")).lowerBound
+    let policy = try PolicyFile.parse(String(text[start..<example]), path: "policy.md")
+    #expect(policy.names == ["admin", "build", "monitor"])
   }
 
   @Test func aMissingFileSaysSo() {

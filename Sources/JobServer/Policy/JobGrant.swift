@@ -12,6 +12,8 @@ package struct JobGrant: Hashable, Sendable {
   var writableBinds: Set<String> = []
   /// As `binds`: trees that may be a job's root.
   var rootfs: Set<String> = []
+  /// Namespaces that a job may ask for: `user`, in which it is root.
+  var namespaces: Set<String> = []
   /// Protections that a job may do without: `seccomp`.
   var without: Set<String> = []
   /// Absolute paths of programs, or of folders with a slash at the end; nil: any program.
@@ -31,7 +33,15 @@ package struct JobGrant: Hashable, Sendable {
     grant.binds = ["/"]
     grant.writableBinds = ["/"]
     grant.rootfs = ["/"]
+    grant.namespaces = ["user"]
     grant.without = ["seccomp"]
+    return grant
+  }()
+
+  /// Nothing beyond the job itself; root in a user namespace is an unprivileged user outside.
+  static let ownJobs: JobGrant = {
+    var grant = JobGrant()
+    grant.namespaces = ["user"]
     return grant
   }()
 
@@ -44,6 +54,7 @@ package struct JobGrant: Hashable, Sendable {
     sum.binds.formUnion(other.binds)
     sum.writableBinds.formUnion(other.writableBinds)
     sum.rootfs.formUnion(other.rootfs)
+    sum.namespaces.formUnion(other.namespaces)
     sum.without.formUnion(other.without)
     sum.commands = self.commands.flatMap { own in other.commands.map { own.union($0) } }
     sum.max = Self.wider(self.max, other.max)

@@ -17,7 +17,7 @@ package struct Policy: Hashable, Sendable {
     let viewed = all.filter { !$0.changesSomething }
     return Policy(roles: [
       "admin": Rights(all.map { ($0, .everybodys) }, job: .everything),
-      "user": Rights(all.map { ($0, .own) }),
+      "user": Rights(all.map { ($0, .own) }, job: .ownJobs),
       "viewer": Rights(viewed.map { ($0, $0.isAboutOneself ? .own : .everybodys) }),
     ])
   }()

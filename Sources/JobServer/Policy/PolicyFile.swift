@@ -92,7 +92,8 @@ package enum PolicyFile {
 
   private static func job(_ node: PolicyNode) throws(PolicyError) -> JobGrant {
     let fields = try node.object(known: [
-      "users", "networks", "commands", "max", "binds", "writableBinds", "rootfs", "without",
+      "users", "networks", "commands", "max", "binds", "writableBinds", "rootfs", "namespaces",
+      "without",
     ])
     var grant = JobGrant()
     grant.users = try self.set(fields["users"], self.user) ?? []
@@ -101,6 +102,8 @@ package enum PolicyFile {
     grant.binds = try self.set(fields["binds"], self.path) ?? []
     grant.writableBinds = try self.set(fields["writableBinds"], self.path) ?? []
     grant.rootfs = try self.set(fields["rootfs"], self.path) ?? []
+    grant.namespaces =
+      try self.set(fields["namespaces"]) { $0 == "user" ? nil : "must be \"user\"" } ?? []
     grant.without =
       try self.set(fields["without"]) { text in
         text == "seccomp" ? nil : "must be \"seccomp\""

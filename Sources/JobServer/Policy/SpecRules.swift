@@ -25,6 +25,9 @@ enum SpecRules {
       $0.writableBinds.sorted()
     },
     SpecRule(field: "rootfs", key: "rootfs", refused: Self.rootfs) { $0.rootfs.sorted() },
+    SpecRule(field: "hasUserNamespace", key: "namespaces", refused: Self.namespace) {
+      $0.namespaces.sorted()
+    },
     SpecRule(field: "deniesSystemCalls", key: "without", refused: Self.without) {
       $0.without.sorted()
     },
@@ -33,7 +36,7 @@ enum SpecRules {
 
   /// Fields that change nothing but the job itself.
   static let harmless: Set<String> = [
-    "name", "labels", "environment", "workingDirectory", "tmpfs", "isReadOnly", "hasUserNamespace",
+    "name", "labels", "environment", "workingDirectory", "tmpfs", "isReadOnly",
   ]
   /// Limits that take nothing from others. `bestEffort` is looked at where bounds are.
   static let harmlessLimits: Set<String> = [
@@ -88,6 +91,11 @@ enum SpecRules {
   private static let rootfs: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
     guard let path = spec.rootfs, !PolicyPaths.allows(path, grant.rootfs) else { return nil }
     return "the tree '\(path)' (--rootfs)"
+  }
+
+  private static let namespace: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    !spec.hasUserNamespace || grant.namespaces.contains("user")
+      ? nil : "a user namespace (--userns)"
   }
 
   private static let without: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
