@@ -79,3 +79,12 @@ static inline const ASN1_STRING *copenssl_uri(const GENERAL_NAMES *names, int in
   return name->type == GEN_URI ? name->d.uniformResourceIdentifier : NULL;
 }
 
+// Whether the store has any revocation list of the authority that signed the certificate at hand.
+static inline int copenssl_issuer_has_list(X509_STORE_CTX *context) {
+  X509 *certificate = X509_STORE_CTX_get_current_cert(context);
+  STACK_OF(X509_CRL) *lists =
+      X509_STORE_CTX_get1_crls(context, X509_get_issuer_name(certificate));
+  int found = sk_X509_CRL_num(lists) > 0;
+  sk_X509_CRL_pop_free(lists, X509_CRL_free);
+  return found;
+}

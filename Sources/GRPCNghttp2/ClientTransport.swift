@@ -11,6 +11,8 @@ package final class Nghttp2ClientTransport: ClientTransport {
   package typealias Bytes = [UInt8]
 
   package let retryThrottle: RetryThrottle? = nil
+  /// Of the files it was made with.
+  package let validity: TLSValidity
   private let state: ClientState
 
   /// `serverName`: what the server's certificate must be for, a host name or an address; nil is the
@@ -21,9 +23,10 @@ package final class Nghttp2ClientTransport: ClientTransport {
     connectTimeout: Duration = .seconds(10)
   ) throws(TLSConfigurationError) {
     let host = address.host.isEmpty ? "localhost" : address.host
+    let context = try TLSContext(tls, role: .client)
+    self.validity = context.validity
     self.state = ClientState(
-      address: address, serverName: serverName ?? host,
-      context: try TLSContext(tls, role: .client), limits: limits,
+      address: address, serverName: serverName ?? host, context: context, limits: limits,
       connectTimeout: connectTimeout.nanoseconds, loop: loop)
   }
 

@@ -43,10 +43,21 @@ package final class Nghttp2ServerTransport: ServerTransport {
 
   /// Connections made from now on use these files. Those that are open go on, except where the
   /// client's certificate is not accepted any more, as it was revoked.
-  package func reload(tls: TLSConfiguration) throws(TLSConfigurationError) {
-    self.shared.replace(try TLSContext(tls, role: .server))
+  ///
+  /// `check` may still refuse the files for how long they are good.
+  @discardableResult
+  package func reload(
+    tls: TLSConfiguration, check: (TLSValidity) throws -> Void = { _ in }
+  ) throws -> TLSValidity {
+    let context = try TLSContext(tls, role: .server)
+    try check(context.validity)
+    self.shared.replace(context)
     self.eachLoop { $0.verifyAgain() }
+    return context.validity
   }
+
+  /// Of the files that are used now.
+  package var validity: TLSValidity { self.shared.context.validity }
 
   package func configure(context: GRPCServerContext) {
     var methods: [String: MethodDescriptor] = [:]

@@ -23,10 +23,11 @@ extension JobClient where Transport == Nghttp2ClientTransport {
     _ connection: Connection, loop: EventLoop, retries: Retries = Retries(),
     onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
   ) throws(TLSConfigurationError) {
+    let transport = try Nghttp2ClientTransport(
+      address: connection.server, tls: connection.tls, loop: loop,
+      connectTimeout: connection.connectTimeout)
     self.init(
-      transport: try Nghttp2ClientTransport(
-        address: connection.server, tls: connection.tls, loop: loop,
-        connectTimeout: connection.connectTimeout),
-      retries: retries, pause: { try await loop.pause(for: $0) }, onRetry: onRetry)
+      transport: transport, retries: retries, validity: transport.validity,
+      pause: { try await loop.pause(for: $0) }, onRetry: onRetry)
   }
 }

@@ -1,4 +1,5 @@
 package import GRPCCore
+package import GRPCNghttp2
 import GRPCProtobuf
 package import JobAPI
 import Linux
@@ -17,15 +18,18 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   private let pause: @Sendable (Duration) async throws -> Void
   private let onRetry: @Sendable (RPCError) -> Void
   private let wasConnected = Lock(false)
+  /// Until when the own certificate is valid; nil for transports that have none.
+  package let validity: TLSValidity?
 
   /// `pause` waits without polling; `onRetry` is told of a failure that will be bridged.
   package init(
-    transport: Transport, retries: Retries = Retries(),
+    transport: Transport, retries: Retries = Retries(), validity: TLSValidity? = nil,
     pause: @escaping @Sendable (Duration) async throws -> Void,
     onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
   ) {
     self.service = Worker_V1_JobService.Client(wrapping: GRPCClient(transport: transport))
     self.retries = retries
+    self.validity = validity
     self.pause = pause
     self.onRetry = onRetry
   }

@@ -9,8 +9,8 @@ package struct Caller: Sendable, ServerContext.TransportSpecific {
   package let name: String
   /// Those that the policy knows, without repetition; the certificate may hold others.
   package let roles: [String]
-  package let policy: Policy
-  package let rights: Rights
+  package private(set) var policy: Policy
+  package private(set) var rights: Rights
   /// The certificate that says so.
   package let certificate: PeerIdentity
   package let trustDomain: String
@@ -35,6 +35,14 @@ package struct Caller: Sendable, ServerContext.TransportSpecific {
         message: "the certificate of '\(self.name)' has no role that this server knows ("
           + "\(policy.names.joined(separator: ", "))), but \(found): have it issued with one")
     }
+  }
+
+  /// The same person by another policy.
+  func under(_ policy: Policy) -> Caller {
+    var caller = self
+    caller.policy = policy
+    caller.rights = policy.rights(of: self.certificate.organizations)
+    return caller
   }
 
   private static func name(in uris: [String], trustDomain: String) throws(RPCError) -> String {

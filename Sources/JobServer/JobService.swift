@@ -22,14 +22,17 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   private let information: ServerInformation
   let journal: JobJournal
   private let longCalls: LongCalls
+  private let files: ServerFiles?
 
   package init(
-    engine: Engine, information: ServerInformation, journal: JobJournal, longCalls: LongCalls
+    engine: Engine, information: ServerInformation, journal: JobJournal, longCalls: LongCalls,
+    files: ServerFiles? = nil
   ) {
     self.engine = engine
     self.information = information
     self.journal = journal
     self.longCalls = longCalls
+    self.files = files
   }
 
   package func startJob(
@@ -54,7 +57,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     let job = try await self.find(request.job, for: .stopJob, caller)
     self.journal.stopping(job, signal: signal, grace: grace, by: caller)
     // Once told, the job ends without us: a client that is sent away comes back to see it.
-    let status = try await self.longCalls.run {
+    let status = try await self.longCalls.run(Grounds(.stopJob, job, caller)) {
       try await self.engine.stop(job.id, signal: signal.number, grace: grace, by: caller.name)
     }
     return .with { $0.job = Worker_V1_Job(status) }
@@ -102,19 +105,25 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     request: Worker_V1_StreamOutputRequest,
     response: RPCWriter<Worker_V1_StreamOutputResponse>, context: ServerContext
   ) async throws {
-    let job = try await self.find(request.job, for: .streamOutput, try context.caller)
+    let caller = try context.caller
+    let job = try await self.find(request.job, for: .streamOutput, caller)
     let wanted = try OutputRequest(request, job: job.id)
     guard wanted.follow else {
       return try await self.send(wanted, of: job.id, to: response)
     }
-    try await self.longCalls.run { try await self.send(wanted, of: job.id, to: response) }
+    try await self.longCalls.run(Grounds(.streamOutput, job, caller)) {
+      try await self.send(wanted, of: job.id, to: response)
+    }
   }
 
   package func waitJob(
     request: Worker_V1_WaitJobRequest, context: ServerContext
   ) async throws -> Worker_V1_WaitJobResponse {
-    let job = try await self.find(request.job, for: .waitJob, try context.caller)
-    let status = try await self.longCalls.run { try await self.engine.wait(job.id) }
+    let caller = try context.caller
+    let job = try await self.find(request.job, for: .waitJob, caller)
+    let status = try await self.longCalls.run(Grounds(.waitJob, job, caller)) {
+      try await self.engine.wait(job.id)
+    }
     return .with { $0.job = Worker_V1_Job(status) }
   }
 
@@ -137,6 +146,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
       $0.identity = caller.name
       $0.roles = caller.roles
       $0.cgroupVersion = self.information.cgroupVersion
+      if let files { $0.configuration = files.message }
     }
   }
 

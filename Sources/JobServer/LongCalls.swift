@@ -1,13 +1,42 @@
 import GRPCCore
+import JobEngine
 import Linux
 
+/// On what ground a long call was allowed.
+struct Grounds: Sendable {
+  let method: Method
+  let owner: String
+  let caller: Caller
+
+  init(_ method: Method, _ job: JobSummary, _ caller: Caller) {
+    self.method = method
+    self.owner = job.owner
+    self.caller = caller
+  }
+
+  /// Nil where the policy still allows it.
+  func refusal(under policy: Policy) -> RPCError? {
+    let caller = self.caller.under(policy)
+    if Authorization.allows(self.method, onJobOf: self.owner, caller) { return nil }
+    return RPCError(
+      code: .permissionDenied,
+      message: "the policy does not allow '\(caller.name)' \(self.method.rawValue) any more")
+  }
+}
+
 /// The calls that last as long as a job does: followers, waiters, stops. They end when the server does,
-/// with UNAVAILABLE, so that clients come back to the next one.
+/// with UNAVAILABLE, so that clients come back to the next one; and when a new policy does not allow
+/// them.
 package final class LongCalls: Sendable {
+  private struct Waiter {
+    let grounds: Grounds
+    let continuation: CheckedContinuation<RPCError?, Never>
+  }
+
   private struct State {
     var isOver = false
     var next: UInt64 = 0
-    var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
+    var waiting: [UInt64: Waiter] = [:]
     var idle: CheckedContinuation<Void, Never>?
   }
 
@@ -15,16 +44,16 @@ package final class LongCalls: Sendable {
 
   package init() {}
 
-  /// Runs `body` until it ends, or until `end` is called.
+  /// Runs `body` until it ends, or until it may not go on.
   func run<Success: Sendable>(
-    _ body: @Sendable @escaping () async throws -> Success
+    _ grounds: Grounds, _ body: @Sendable @escaping () async throws -> Success
   ) async throws -> Success {
     try await withThrowingTaskGroup(of: Success.self) { group in
       group.addTask { try await body() }
       group.addTask {
-        await self.waitForEnd()
+        let refusal = await self.waitForEnd(grounds)
         try Task.checkCancellation()  // the body was first
-        throw RPCError(code: .unavailable, message: "the server is shutting down")
+        throw refusal ?? RPCError(code: .unavailable, message: "the server is shutting down")
       }
       defer { group.cancelAll() }
       guard let result = try await group.next() else { throw CancellationError() }
@@ -39,7 +68,16 @@ package final class LongCalls: Sendable {
       defer { state.waiting = [:] }
       return Array(state.waiting.values)
     }
-    for continuation in waiting { continuation.resume() }
+    for waiter in waiting { waiter.continuation.resume(returning: nil) }
+  }
+
+  /// Ends those that `policy` does not allow.
+  func checkAgain(under policy: Policy) {
+    for (ticket, waiter) in self.state.withLock({ $0.waiting }) {
+      guard let refusal = waiter.grounds.refusal(under: policy) else { continue }
+      let isThere = self.state.withLock { $0.waiting.removeValue(forKey: ticket) != nil }
+      if isThere { waiter.continuation.resume(returning: refusal) }
+    }
   }
 
   /// Answers once no such call runs, or when cancelled.
@@ -58,22 +96,24 @@ package final class LongCalls: Sendable {
     }
   }
 
-  private func waitForEnd() async {
+  /// Nil: the server ends, or the task was cancelled.
+  private func waitForEnd(_ grounds: Grounds) async -> RPCError? {
     let ticket = self.state.withLock { state in
       state.next += 1
       return state.next
     }
-    await withTaskCancellationHandler {
+    return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isOver = self.state.withLock { state in
           if state.isOver || Task.isCancelled { return true }
-          state.waiting[ticket] = continuation
+          state.waiting[ticket] = Waiter(grounds: grounds, continuation: continuation)
           return false
         }
-        if isOver { continuation.resume() }
+        if isOver { continuation.resume(returning: nil) }
       }
     } onCancel: {
-      self.state.withLock { $0.waiting.removeValue(forKey: ticket) }?.resume()
+      let waiter = self.state.withLock { $0.waiting.removeValue(forKey: ticket) }
+      waiter?.continuation.resume(returning: nil)
       self.takeIdle(always: false)?.resume()
     }
   }

@@ -16,6 +16,8 @@ package struct ServerConfiguration: Sendable {
   package var policy: @Sendable () throws -> Policy = { .builtIn }
   /// Where decisions and the events of jobs are written down; nil: nowhere.
   package var audit: AuditLog?
+  /// The paths of all of these, whose folders are watched for changes.
+  package var files: @Sendable () -> [String] = { [] }
   package var limits = TransportLimits()
   /// End all jobs when the server ends.
   package var stopsJobs = false
@@ -37,23 +39,23 @@ package struct ServerConfiguration: Sendable {
 package enum ServerOrder: Hashable, Sendable {
   /// Take no more calls, finish those that run, end.
   case drain
-  /// Read certificate, key and revocation list again.
+  /// Read certificate, key, revocation list and policy again.
   case reload
+  /// The same, if the files are others than before.
+  case reloadChanged
 }
 
 /// The service on the network: made of engine, transport and log, and taken down in order.
 package struct Server<Engine: JobWorker>: Sendable {
-  private let configuration: ServerConfiguration
+  let configuration: ServerConfiguration
   private let engine: Engine
-  private let log: Logger
-  private let loop: EventLoop
+  let log: Logger
+  let loop: EventLoop
   private let transport: Nghttp2ServerTransport
   private let server: GRPCServer<Nghttp2ServerTransport>
   private let journal: JobJournal
-  private let longCalls = LongCalls()
-  private let policy: CurrentPolicy
-  /// At the start; a reload may change that.
-  private let hasRevocationList: Bool
+  let longCalls = LongCalls()
+  let files: ServerFiles
 
   /// Binds, so that a port that is taken or a bad certificate shows before anything runs.
   package init(
@@ -67,22 +69,23 @@ package struct Server<Engine: JobWorker>: Sendable {
     var limits = configuration.limits
     // Followers shall see the ends of the jobs that are stopped then: their grace, and some.
     if configuration.stopsJobs { limits.shutdownGrace += .seconds(10) }
-    self.policy = CurrentPolicy(try configuration.policy())
+    let policy = try configuration.policy()
     let tls = try configuration.tls()
-    self.hasRevocationList = tls.revocationList != nil
     self.transport = try Nghttp2ServerTransport(
       address: configuration.address, tls: tls, limits: limits,
       loops: loops, onEvent: { log.transport($0) })
+    self.files = try ServerFiles(
+      configuration, transport: self.transport, tls: tls, policy: policy)
     self.server = GRPCServer(
       transport: self.transport,
       services: [
         JobService(
           engine: engine, information: configuration.information, journal: self.journal,
-          longCalls: self.longCalls)
+          longCalls: self.longCalls, files: self.files)
       ],
       interceptors: [
         Gate(
-          trustDomain: configuration.trustDomain, policy: self.policy,
+          trustDomain: configuration.trustDomain, policy: self.files.policy,
           audit: configuration.audit, log: log)
       ])
   }
@@ -96,17 +99,18 @@ package struct Server<Engine: JobWorker>: Sendable {
       group.addTask { try await self.serve() }
       group.addTask { await self.journal.follow(self.engine) }
       group.addTask {
-        for await order in orders {
-          if order == .drain { break }
-          self.reload()
+        await withDiscardingTaskGroup { group in
+          group.addTask { await self.warnOfEnds() }
+          await self.obey(orders)
+          await self.drain()
+          group.cancelAll()
         }
-        await self.drain()
         self.journal.finish()
       }
       self.log.notice(
         "serving",
         metadata: [
-          "address": "\(self.address)", "revocation_list": "\(self.hasRevocationList)",
+          "address": "\(self.address)", "revocation_list": "\(self.files.hasRevocationList)",
         ])
       try await group.waitForAll()
     }
@@ -121,31 +125,6 @@ package struct Server<Engine: JobWorker>: Sendable {
       try await self.server.serve()
     } catch let error as RuntimeError where error.code == .serverIsStopped {
       // Told to drain before it could begin: an end like any other.
-    }
-  }
-
-  private func reload() {
-    self.configuration.audit?.reopen()
-    self.reloadPolicy()
-    do {
-      let tls = try self.configuration.tls()
-      try self.transport.reload(tls: tls)
-      self.log.notice(
-        "certificates read again",
-        metadata: ["revocation_list": "\(tls.revocationList != nil)"])
-    } catch {
-      self.log.error("certificates not read again", metadata: ["reason": "\(error)"])
-    }
-  }
-
-  private func reloadPolicy() {
-    do {
-      let policy = try self.configuration.policy()
-      self.policy.replace(policy)
-      self.log.notice(
-        "policy read again", metadata: ["roles": "\(policy.names.joined(separator: ","))"])
-    } catch {
-      self.log.error("policy not read again", metadata: ["reason": "\(error)"])
     }
   }
 

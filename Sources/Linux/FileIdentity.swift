@@ -29,3 +29,26 @@ package struct FileIdentity: Hashable, Sendable {
     return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
   }
 }
+
+/// What shows that a file is another one, or was written to.
+package struct FileStamp: Hashable, Sendable {
+  private let identity: FileIdentity?
+  private let size: Int64
+  private let changed: [Int]
+
+  /// Of what is at `path` now; links are followed.
+  package init(_ path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      self.identity = nil
+      self.size = 0
+      self.changed = []
+      return
+    }
+    self.identity = FileIdentity(ofPath: path)
+    self.size = Int64(status.st_size)
+    self.changed = [
+      status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec,
+    ]
+  }
+}

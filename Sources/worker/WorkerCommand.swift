@@ -32,7 +32,9 @@ struct WorkerCommand: ParsableCommand {
         ]),
       CommandGroup(
         name: "Host",
-        subcommands: [ServeCommand.self, PKICommand.self, AuthCommand.self, AuditCommand.self]),
+        subcommands: [
+          ServeCommand.self, PKICommand.self, AuthCommand.self, AuditCommand.self, InfoCommand.self,
+        ]),
       CommandGroup(name: "Other", subcommands: [VersionCommand.self, BenchCommand.self]),
     ])
 

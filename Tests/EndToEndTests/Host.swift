@@ -64,6 +64,16 @@ final class Host: Sendable {
     return try await command.wait()
   }
 
+  /// Nil when none runs.
+  var serverPID: Int32? { self.server.withLock { $0?.pid } }
+
+  /// Whether a script of the shell's succeeded.
+  func shell(_ script: String) async throws -> Bool {
+    let command = try RunningCommand(
+      ["/bin/sh", "-c", script], environment: Self.environment, folder: self.path)
+    return try await command.wait().code == 0
+  }
+
   /// Starts `worker ARGUMENTS` as this identity.
   func start(_ arguments: [String], as identity: String = "alice") throws -> RunningCommand {
     try RunningCommand(

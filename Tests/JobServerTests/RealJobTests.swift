@@ -1,7 +1,10 @@
+import GRPCCore
 import JobAPI
 import JobClient
 import JobServer
 import Linux
+import Logging
+import PKI
 import SwiftProtobuf
 import TestSupport
 import Testing
@@ -41,5 +44,78 @@ import Testing
     #expect(job.pid > 0 && !File.exists(path: "/proc/\(job.pid)"))
     #expect(Holdings.cgroups(of: job.id).isEmpty)
     #expect(try !File.readText("/proc/self/mounts").contains(job.id))
+  }
+}
+
+/// Certificates change while a job's output is read.
+@Suite(.serialized) struct RotationTests {
+  private static let half = 40_000
+
+  /// A new authority and a new server certificate, and the end of one user, cost another not a byte.
+  @Test(.requiresJobs) func aFollowLosesNoByteWhileOthersAreSentAway() async throws {
+    let certificates = try TestCertificates(["alice": ["user"], "bob": ["viewer"]])
+    // Outside /tmp, which a job has for itself.
+    let folder = try TemporaryDirectory(in: "/var/lib", mode: 0o755)
+    let gate = folder.path("gate")
+    try #require(await Shell.run(["mkfifo", "-m", "666", gate]) == 0)
+    let (lines, sender) = AsyncStream<String>.makeStream()
+    let log = Logger.lines { sender.yield($0) }
+    try await withWorkerServer(
+      certificates: certificates, log: log, configure: { $0.tls = { certificates.serverFiles } }
+    ) { server in
+      let alice = try server.client("alice")
+      let job = try await alice.start(
+        .with {
+          let last = 2 * Self.half
+          $0.command = [
+            "sh", "-c", "seq 1 \(Self.half); cat \(gate); seq \(Self.half + 1) \(last)",
+          ]
+        })
+      let text = Lock("")
+      let (chunks, chunked) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+          let end = try await alice.output(of: OutputRequest(job: job.id)) { chunk in
+            text.withLock { $0 += String(decoding: chunk.data, as: UTF8.self) }
+            chunked.yield()
+          }
+          #expect(end.complete && end.job.exit.code == 0)
+        }
+        group.addTask {
+          var impatient = Retries()
+          impatient.patience = .zero
+          let bob = try server.client("bob", retries: impatient)
+          let error = await failure {
+            _ = try await bob.output(of: OutputRequest(job: job.id)) { _ in }
+          }
+          #expect(error?.code == .unavailable, "\(String(describing: error))")
+        }
+        for await _ in chunks { break }
+        try await Self.rotate(certificates, server, lines)
+        try File.writeText("", to: gate)
+        try await group.waitForAll()
+      }
+      let expected = (1...(2 * Self.half)).map { "\($0)\n" }.joined()
+      #expect(text.withLock { $0 } == expected)
+    }
+  }
+
+  private static func rotate(
+    _ certificates: TestCertificates, _ server: TestServer, _ lines: AsyncStream<String>
+  ) async throws {
+    let next = try TestCertificates()
+    let own = certificates.folder
+    let both = try File.readText(own.path("ca.crt")) + File.readText(next.folder.path("ca.crt"))
+    _ = try CertificateAuthority(folder: own.path).revoke(name: "bob")
+    try own.write("ca.crt", both)
+    for name in ["server.crt", "server.key"] {
+      try own.write(name, try File.readText(next.folder.path(name)))
+    }
+    server.order(.reload)
+    let line = await lines.first { $0.contains("certificates") }
+    #expect(line?.contains("certificates read again revocation_list=true") == true, "\(line ?? "")")
+    // Whoever comes now meets the new certificate.
+    let admin = try server.client(certificates.tls("admin", trusting: next))
+    #expect(try await admin.serverInfo().identity == "admin")
   }
 }

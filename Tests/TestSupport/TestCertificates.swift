@@ -1,4 +1,5 @@
 package import GRPCNghttp2
+import Linux
 package import PKI
 
 /// A certificate folder made for one test.
@@ -22,6 +23,14 @@ package final class TestCertificates: Sendable {
   ) throws {
     let authority = try CertificateAuthority(folder: self.folder.path, clock: clock)
     _ = try authority.issueUser(name: name, roles: roles, days: days)
+  }
+
+  /// What a server reads of it, as `worker serve` does.
+  package var serverFiles: TLSConfiguration {
+    var tls = self.tls("server")
+    let list = self.folder.path("ca.crl")
+    if File.exists(path: list) { tls.revocationList = list }
+    return tls
   }
 
   /// Who `name` is, trusting this folder's authority or another's.

@@ -67,7 +67,9 @@ package func withServer<Engine: JobWorker>(
 /// Runs `body` with a server over a real worker on a fresh state directory; its jobs are ended, and
 /// the worker closed, afterwards.
 package func withWorkerServer(
-  certificates: TestCertificates, _ body: @Sendable (TestServer) async throws -> Void
+  certificates: TestCertificates, log: Logger = .silent,
+  configure: (inout ServerConfiguration) -> Void = { _ in },
+  _ body: @Sendable (TestServer) async throws -> Void
 ) async throws {
   // Not below /tmp, as a job's /tmp is its own.
   let state = try TemporaryDirectory(in: "/var/lib", mode: 0o755)
@@ -76,7 +78,11 @@ package func withWorkerServer(
   let worker = try await Worker.open(configuration)
   do {
     try await withServer(
-      worker, certificates: certificates, configure: { $0.stopsJobs = true }, body)
+      worker, certificates: certificates, log: log,
+      configure: {
+        $0.stopsJobs = true
+        configure(&$0)
+      }, body)
   } catch {
     await worker.close()
     throw error

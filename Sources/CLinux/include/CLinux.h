@@ -51,6 +51,10 @@ void clinux_tune_malloc(void);
 /// The magic number of the file system at `path`, see statfs(2); -1 and errno on failure.
 int64_t clinux_file_system_type(const char *path);
 
+/// No core dumps (RLIMIT_CORE), and nobody but root may look at the process's memory (PR_SET_DUMPABLE):
+/// -1 and errno on failure. C because prctl(2) is variadic.
+int clinux_keep_secrets(void);
+
 /// Behind _GNU_SOURCE, which Swift's Glibc module is built without.
 int clinux_pipe(int ends[2]);
 ssize_t clinux_random(void *buffer, size_t count);

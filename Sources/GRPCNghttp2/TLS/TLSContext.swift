@@ -12,6 +12,7 @@ final class TLSContext: @unchecked Sendable {
 
   let role: Role
   private let context: OpaquePointer
+  private let revocationsEnd: Int64?
 
   init(_ configuration: TLSConfiguration, role: Role) throws(TLSConfigurationError) {
     OpenSSL.initialize()
@@ -20,14 +21,28 @@ final class TLSContext: @unchecked Sendable {
     else { throw TLSConfigurationError(subject: "SSL_CTX_new", reason: OpenSSL.takeErrorText()) }
     self.role = role
     self.context = context
+    do throws(TLSConfigurationError) {
+      self.revocationsEnd = try TrustFiles.load(
+        configuration, into: SSL_CTX_get_cert_store(context))
+    } catch {
+      SSL_CTX_free(context)  // before all is set there is no deinit
+      throw error
+    }
     try self.setProtocol()
-    try self.setTrust(configuration)
     try self.setIdentity(configuration)
     self.setVerification()
     self.setApplicationProtocol()
   }
 
   deinit { SSL_CTX_free(self.context) }
+
+  var validity: TLSValidity {
+    let certificate = SSL_CTX_get0_certificate(self.context)
+    return TLSValidity(
+      notBefore: PeerIdentity.seconds(X509_get0_notBefore(certificate)),
+      notAfter: PeerIdentity.seconds(X509_get0_notAfter(certificate)),
+      revocationsEnd: self.revocationsEnd)
+  }
 
   func makeConnection() -> OpaquePointer? {
     OpenSSL.clearErrors()
@@ -47,6 +62,7 @@ final class TLSContext: @unchecked Sendable {
     X509_STORE_CTX_set_depth(store, SSL_CTX_get_verify_depth(self.context))
     let parameters = X509_STORE_CTX_get0_param(store)
     X509_VERIFY_PARAM_set_auth_level(parameters, SSL_CTX_get_security_level(self.context))
+    X509_STORE_CTX_set_verify_cb(store, Self.verify(self.role))
     return X509_verify_cert(store) == 1
   }
 
@@ -67,25 +83,6 @@ final class TLSContext: @unchecked Sendable {
     copenssl_no_session_cache(self.context)
     copenssl_set_mode(self.context)
     OpenSSL.clearErrors()
-  }
-
-  private func setTrust(_ configuration: TLSConfiguration) throws(TLSConfigurationError) {
-    let path = configuration.trustRoots
-    _ = try PEMFile.read(path)  // for the system's reason, which OpenSSL hides
-    guard SSL_CTX_load_verify_locations(self.context, path, nil) == 1 else {
-      throw TLSConfigurationError(
-        subject: path, reason: "holds no usable certificate: \(OpenSSL.takeErrorText())")
-    }
-    guard let list = configuration.revocationList else { return }
-    _ = try PEMFile.read(list)
-    let store = SSL_CTX_get_cert_store(self.context)
-    let lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file())
-    guard X509_load_crl_file(lookup, list, X509_FILETYPE_PEM) > 0 else {
-      throw TLSConfigurationError(
-        subject: list, reason: "holds no usable revocation list: \(OpenSSL.takeErrorText())")
-    }
-    // Of the client's own certificate: a list of one authority says nothing of intermediates.
-    X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK))
   }
 
   private func setIdentity(_ configuration: TLSConfiguration) throws(TLSConfigurationError) {
@@ -123,6 +120,13 @@ final class TLSContext: @unchecked Sendable {
   }
 
   private static func check(_ ok: CInt, _ store: OpaquePointer?, _ usage: CInt) -> CInt {
+    // In a rotation there are two authorities, of which one may have taken nothing back yet.
+    if ok == 0, X509_STORE_CTX_get_error(store) == X509_V_ERR_UNABLE_TO_GET_CRL,
+      copenssl_issuer_has_list(store) == 0
+    {
+      X509_STORE_CTX_set_error(store, X509_V_OK)
+      return 1
+    }
     guard ok == 1, X509_STORE_CTX_get_error_depth(store) == 0 else { return ok }
     let certificate = X509_STORE_CTX_get_current_cert(store)
     let hasUsage = X509_get_extension_flags(certificate) & UInt32(EXFLAG_XKUSAGE) != 0

@@ -13,8 +13,8 @@ struct ServeCommand: LoopCommand, Sendable {
     abstract: "Run the server of this host (as root).",
     discussion: """
       SIGTERM ends it with 0 after the calls that run; its jobs go on, and the next server on the same \
-      state directory has them again. SIGHUP reads the certificates, the revocation list and \
-      the policy again.
+      state directory has them again. Certificates, the \
+      revocation list and the policy are read again when they change, and on SIGHUP.
 
       EXAMPLE: worker serve --listen 0.0.0.0:7443 --certs /etc/worker
       """)
@@ -40,6 +40,8 @@ struct ServeCommand: LoopCommand, Sendable {
   @Flag(help: "Stop all jobs when the server ends.") var stopJobsOnExit = false
 
   func execute() throws -> Never {
+    // Before a key is read: none of it shall end in a core dump or in a debugger.
+    try CurrentProcess.keepSecrets()
     // Before the first thread, as threads inherit what is blocked.
     let signals = try SignalStream([SIGTERM, SIGINT, SIGHUP])
     let folder = try CertificateSearch(.process).server(
@@ -52,7 +54,8 @@ struct ServeCommand: LoopCommand, Sendable {
     let audit = try self.openAudit()
     EventLoop.runOnCurrentThread { loop in
       do {
-        let worker = try await self.openWorker(hiding: folder.path)
+        let worker = try await self.openWorker(
+          hiding: [folder.path] + (audit.map { [$0.path] } ?? []))
         var configuration = ServerConfiguration(
           address: address, tls: { try CertificateFiles(folder.path).tls("server") },
           trustDomain: trustDomain,
@@ -60,6 +63,7 @@ struct ServeCommand: LoopCommand, Sendable {
             version: Version.current, cgroupVersion: worker.cgroupVersion))
         configuration.policy = { try Self.readPolicy(policy) }
         configuration.audit = audit
+        configuration.files = { folder.serverPaths + (policy.map { [$0] } ?? []) }
         configuration.stopsJobs = self.stopJobsOnExit
         try await self.serve(configuration, worker, loop, orders: Self.orders(signals))
         return ExitCode.success
@@ -85,10 +89,10 @@ struct ServeCommand: LoopCommand, Sendable {
     return try PolicyFile.read(path)
   }
 
-  private func openWorker(hiding certificates: String) async throws -> Worker {
+  private func openWorker(hiding paths: [String]) async throws -> Worker {
     var configuration = WorkerConfiguration(stateDirectory: self.stateDir)
     configuration.cgroupRoot = self.cgroupRoot
-    configuration.hiddenPaths = [try Path.absolute(certificates)]
+    configuration.hiddenPaths = try paths.map(Path.absolute)
     let worker = try await Worker.open(configuration)
     do {
       try await worker.prepare()

@@ -93,6 +93,11 @@ struct CertificateFiles: Sendable {
     names.isEmpty ? "it holds none" : "it holds \(names.joined(separator: ", "))"
   }
 
+  /// All that a server may read, there or not.
+  var serverPaths: [String] {
+    ["ca.crt", "ca.crl", "server.crt", "server.key"].map(self.file)
+  }
+
   func tls(_ identity: String) throws(Failure) -> TLSConfiguration {
     for name in ["ca.crt", "\(identity).crt", "\(identity).key"] where !self.has(name) {
       throw Failure("no \(name) in \(self.path)")

@@ -24,8 +24,24 @@ struct CertificatePrinter {
     guard !self.json else {
       return try StandardStream.stdout.write(try JSON.text(summaries.map(self.fields)))
     }
-    let lines = summaries.map { "\($0.path): \(self.description($0))\n" }
-    try StandardStream.stdout.write(lines.joined())
+    let table = Table(Self.head, summaries.map(Self.row))
+    try StandardStream.stdout.write(table.text(bold: StandardStream.stdout.hasColour))
+    for summary in summaries where summary.state == .expiring {
+      Message.print(
+        "\(summary.path) ends on \(rfc3339(summary.notAfter)): worker pki renew \(summary.name)")
+    }
+  }
+
+  private static let head = ["NAME", "KIND", "ROLES", "STATE", "UNTIL", "SERIAL", "FILE"]
+
+  static func row(_ summary: CertificateSummary) -> [String] {
+    let isReadable = summary.problem == nil
+    let roles = (summary.kind == .server ? summary.hosts : summary.roles).joined(separator: ",")
+    return [
+      summary.name, summary.kind.rawValue, roles.isEmpty ? "-" : roles, summary.state.rawValue,
+      isReadable ? rfc3339(summary.notAfter) : "-", isReadable ? summary.serial : "-",
+      summary.path + (summary.problem.map { ": \($0)" } ?? ""),
+    ].map(Printable.escaped)
   }
 
   private func description(_ summary: CertificateSummary) -> String {

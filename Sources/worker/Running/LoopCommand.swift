@@ -3,6 +3,7 @@ import GRPCCore
 import GRPCNghttp2
 import JobClient
 import Linux
+import PKI
 
 /// A command whose work is done on an event loop that its main thread becomes.
 protocol LoopCommand: ParsableCommand {
@@ -40,6 +41,7 @@ extension ClientCommand {
       do {
         let teller = RetryTeller()
         let client = try JobClient(connection, loop: loop, onRetry: { teller.tell($0) })
+        Self.warn(client.validity)
         return try await self.run(finishing: Session(client: client, signals: signals.start()))
       } catch {
         let failure = Failure(error)
@@ -47,6 +49,17 @@ extension ClientCommand {
         return failure.code
       }
     }
+  }
+
+  /// In time, so that nobody is locked out by surprise.
+  private static func warn(_ validity: TLSValidity?) {
+    let now = Clock.wall() / 1_000_000_000
+    guard let validity, validity.isEnding(at: now) else { return }
+    let end = rfc3339(validity.notAfter)
+    Message.print(
+      now > validity.notAfter
+        ? "your certificate expired on \(end): have it renewed"
+        : "your certificate ends on \(end): have it renewed")
   }
 
   /// What was taken from the network is written before anything is said of how it went.

@@ -20,7 +20,9 @@ struct PKIIssueCommand: ParsableCommand {
   @Option(help: "How many days it is valid.") var days: Int?
   @Option(help: "The kind of key: p256, p384 or ed25519. (default: the authority's)")
   var algorithm: KeyAlgorithm?
-  @Option(help: "A certificate request (PEM) whose key to certify; the key stays where it is.")
+  @Option(
+    name: [.customLong("csr"), .customLong("request")],
+    help: "A certificate request (PEM) whose key to certify; the key stays where it is.")
   var request: String?
   @Flag(help: "Replace NAME.crt and NAME.key.") var force = false
   @Flag(help: "Print what was made as JSON.") var json = false

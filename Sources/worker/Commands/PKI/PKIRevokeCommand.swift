@@ -7,7 +7,7 @@ struct PKIRevokeCommand: ParsableCommand {
     commandName: "revoke",
     abstract: "Take back every certificate of a name, or one by its serial number.",
     discussion: """
-      Writes ca.crl; servers read it when they start and on SIGHUP.
+      Writes ca.crl; a server reads it when it starts and when it changes.
 
       EXAMPLE: worker pki revoke alice
       """)
@@ -31,6 +31,6 @@ struct PKIRevokeCommand: ParsableCommand {
       }
     try CertificatePrinter(json: self.json).print(revocation.revoked)
     if revocation.revoked.isEmpty { Message.print("revoked already, nothing changed") }
-    Message.print("servers need \(revocation.listPath): copy it there and send them SIGHUP")
+    Message.print("servers need \(revocation.listPath): copy it into their certificate folders")
   }
 }

@@ -1,0 +1,95 @@
+import COpenSSL
+import Glibc
+
+/// Whom one side trusts: the authorities of a file, in a rotation several, and what they took back.
+enum TrustFiles {
+  /// Puts both into `store`; gives back when the first of the lists runs out.
+  static func load(
+    _ configuration: TLSConfiguration, into store: OpaquePointer?
+  ) throws(TLSConfigurationError) -> Int64? {
+    let authorities = try self.authorities(configuration.trustRoots)
+    defer { for authority in authorities { X509_free(authority) } }
+    for authority in authorities { X509_STORE_add_cert(store, authority) }
+    guard let path = configuration.revocationList else { return nil }
+    let lists = try self.lists(path)
+    defer { for list in lists { X509_CRL_free(list) } }
+    for list in lists {
+      guard authorities.contains(where: { self.isSigned(list, by: $0) }) else {
+        throw TLSConfigurationError(
+          subject: path,
+          reason:
+            "is signed by no authority in \(configuration.trustRoots), and would revoke nothing"
+        )
+      }
+      X509_STORE_add_crl(store, list)
+    }
+    // Of the peer's own certificate: a list of one authority says nothing of intermediates.
+    X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK))
+    return lists.map(self.end).min()
+  }
+
+  private static func authorities(
+    _ path: String
+  ) throws(TLSConfigurationError) -> [OpaquePointer] {
+    try self.all(path, "certificate") { PEM_read_bio_X509($0, nil, { _, _, _, _ in -1 }, nil) }
+  }
+
+  private static func lists(_ path: String) throws(TLSConfigurationError) -> [OpaquePointer] {
+    try self.all(path, "revocation list") {
+      PEM_read_bio_X509_CRL($0, nil, { _, _, _, _ in -1 }, nil)
+    }
+  }
+
+  /// At least one, and nothing damaged between them.
+  private static func all(
+    _ path: String, _ kind: String, _ read: (OpaquePointer?) -> OpaquePointer?
+  ) throws(TLSConfigurationError) -> [OpaquePointer] {
+    let pem = try PEMFile.read(path)
+    OpenSSL.clearErrors()
+    let (found, error) = pem.withUnsafeBytes { bytes in
+      let bio = BIO_new_mem_buf(bytes.baseAddress, CInt(bytes.count))
+      defer { BIO_free(bio) }
+      var found: [OpaquePointer] = []
+      while let next = read(bio) { found.append(next) }
+      return (found, OpenSSL.takeError())
+    }
+    let isEnd = ERR_GET_REASON(error) == PEM_R_NO_START_LINE
+    guard isEnd, !found.isEmpty else {
+      throw TLSConfigurationError(
+        subject: path, reason: "holds no usable \(kind): \(OpenSSL.text(error))")
+    }
+    return found
+  }
+
+  private static func isSigned(_ list: OpaquePointer, by authority: OpaquePointer) -> Bool {
+    defer { OpenSSL.clearErrors() }
+    let names = (X509_CRL_get_issuer(list), X509_get_subject_name(authority))
+    return X509_NAME_cmp(names.0, names.1) == 0
+      && X509_CRL_verify(list, X509_get0_pubkey(authority)) == 1
+  }
+
+  /// A list that names no end has none, RFC 5280 section 5.1.2.5 notwithstanding.
+  private static func end(_ list: OpaquePointer) -> Int64 {
+    guard let end = X509_CRL_get0_nextUpdate(list) else { return .max }
+    return PeerIdentity.seconds(end)
+  }
+}
+
+/// Until when the files of a context are good, in seconds since 1970.
+package struct TLSValidity: Hashable, Sendable {
+  /// Of the own certificate.
+  package let notBefore: Int64
+  package let notAfter: Int64
+  /// When the first revocation list runs out, after which nobody of its authority is let in.
+  package let revocationsEnd: Int64?
+
+  /// Whether a person should be told to renew the certificate: less than a third of its life, and less
+  /// than 30 days, are left.
+  package func isEnding(at now: Int64) -> Bool {
+    now >= self.warningTime
+  }
+
+  package var warningTime: Int64 {
+    self.notAfter - min((self.notAfter - self.notBefore) / 3, 30 * 86_400)
+  }
+}

@@ -1,0 +1,128 @@
+import GRPCNghttp2
+import JobAPI
+import Linux
+import Logging
+import PKI
+import SwiftProtobuf
+
+/// The files that a server runs by, as they are in force: what could not be read again stays as it
+/// was, and says why.
+package final class ServerFiles: Sendable {
+  /// What is read as a whole, and fails as a whole.
+  enum Part: String, Hashable, Sendable { case certificates, policy }
+
+  private struct State {
+    var stamps: [FileStamp]
+    var loadTime = Clock.wall()
+    var problems: [Part: String] = [:]
+    var validity: TLSValidity
+    var hasRevocationList: Bool
+  }
+
+  let policy: CurrentPolicy
+  private let configuration: ServerConfiguration
+  private let transport: Nghttp2ServerTransport
+  private let state: Lock<State>
+
+  init(
+    _ configuration: ServerConfiguration, transport: Nghttp2ServerTransport,
+    tls: TLSConfiguration, policy: Policy
+  ) throws(ServerFileError) {
+    self.configuration = configuration
+    self.transport = transport
+    self.policy = CurrentPolicy(policy)
+    self.state = Lock(
+      State(
+        stamps: configuration.files().map(FileStamp.init), validity: transport.validity,
+        hasRevocationList: tls.revocationList != nil))
+    try Self.check(transport.validity)
+  }
+
+  var validity: TLSValidity { self.state.withLock { $0.validity } }
+  var hasRevocationList: Bool { self.state.withLock { $0.hasRevocationList } }
+  var problems: [String] { self.state.withLock { $0.problems.values.sorted() } }
+
+  /// Whether a file is another one than when this was asked last.
+  func haveChanged() -> Bool {
+    let stamps = self.configuration.files().map(FileStamp.init)
+    return self.state.withLock { state in
+      defer { state.stamps = stamps }
+      return state.stamps != stamps
+    }
+  }
+
+  func reloadCertificates() throws {
+    try self.noting(.certificates) {
+      let tls = try self.configuration.tls()
+      guard tls.revocationList != nil || !self.hasRevocationList else {
+        throw ServerFileError(
+          "the revocation list is gone, and the revoked would be let in again: put it back, or "
+            + "start the server anew to do without")
+      }
+      let validity = try self.transport.reload(tls: tls) { try Self.check($0) }
+      self.state.withLock { state in
+        state.validity = validity
+        state.hasRevocationList = tls.revocationList != nil
+      }
+    }
+  }
+
+  func reloadPolicy() throws {
+    try self.noting(.policy) { self.policy.replace(try self.configuration.policy()) }
+  }
+
+  private func noting(_ part: Part, _ body: () throws -> Void) throws {
+    do {
+      try body()
+      self.state.withLock { state in
+        state.problems[part] = nil
+        if state.problems.isEmpty { state.loadTime = Clock.wall() }
+      }
+    } catch {
+      self.state.withLock { $0.problems[part] = "\(part.rawValue): \(error)" }
+      throw error
+    }
+  }
+
+  /// With files that have run out, the server would run and nobody could connect.
+  private static func check(_ validity: TLSValidity) throws(ServerFileError) {
+    let now = Clock.wall() / 1_000_000_000
+    if now > validity.notAfter {
+      throw ServerFileError(
+        "the server's certificate expired on \(rfc3339(validity.notAfter)): renew it, as with "
+          + "worker pki renew server")
+    }
+    if now < validity.notBefore {
+      throw ServerFileError(
+        "the server's certificate is not valid before \(rfc3339(validity.notBefore)), and it is "
+          + "\(rfc3339(now)) here: is the clock right?")
+    }
+    if let end = validity.revocationsEnd, now > end {
+      throw ServerFileError(
+        "the revocation list ran out on \(rfc3339(end)), so that nobody could connect: have a new "
+          + "one made")
+    }
+  }
+
+  /// For GetServerInfo.
+  var message: Worker_V1_ConfigurationState {
+    let audit = self.configuration.audit
+    return self.state.withLock { state in
+      .with {
+        $0.loadTime = Google_Protobuf_Timestamp(nanoseconds: state.loadTime)
+        $0.problems = state.problems.values.sorted()
+        $0.certificateEndTime = Google_Protobuf_Timestamp(seconds: state.validity.notAfter)
+        $0.revocationList = state.hasRevocationList
+        $0.policy = self.policy.value.path ?? ""
+        $0.audit = audit?.path ?? ""
+        $0.auditProblem = audit?.problem?.description ?? ""
+      }
+    }
+  }
+}
+
+/// Why files are not taken though they can be read.
+package struct ServerFileError: Error, Hashable, CustomStringConvertible {
+  package let description: String
+  init(_ description: String) { self.description = description }
+}
