@@ -13,6 +13,20 @@ package struct ExitRecord: Hashable, Sendable {
     case cpuTime
     /// Its output could not be written, with the errno.
     case output(Int32)
+    /// Its output reached the quota.
+    case quota
+  }
+
+  /// Output that was dropped at the end and that the journal had no room to tell of.
+  package struct Untold: Hashable, Sendable {
+    /// The first byte of each stream that is missing; all behind it are.
+    package var from: StreamCounts
+    package var reason: JournalGap.Reason
+
+    package init(from: StreamCounts, reason: JournalGap.Reason) {
+      self.from = from
+      self.reason = reason
+    }
   }
 
   /// A file of the kernel, as it stood at the end: `memory.events` and its content.
@@ -41,6 +55,7 @@ package struct ExitRecord: Hashable, Sendable {
   package var signaledBy: String?
   /// Set by the engine alone, for a job whose keeper is gone: why it is lost.
   package var lost: String?
+  package var untold: Untold?
 
   package init(
     end: ProcessEnd?, cause: Cause, killed: Bool, time: Int64, journalEnd: UInt64,
@@ -72,6 +87,7 @@ extension ExitRecord {
     case .timeout: fields.append("cause.timeout", "")
     case .cpuTime: fields.append("cause.cpu-time", "")
     case .output(let errno): fields.append("cause.output", errno)
+    case .quota: fields.append("cause.quota", "")
     }
     fields.append("killed", self.killed ? 1 : 0)
     fields.append("signaled.by", self.signaledBy)
@@ -84,6 +100,7 @@ extension ExitRecord {
       fields.append("evidence", evidence.content)
     }
     fields.append("lost", self.lost)
+    self.untold?.append(to: &fields)
     return fields.encoded(kind: "exit")
   }
 
@@ -96,6 +113,7 @@ extension ExitRecord {
       fields["cause.stop"].map { .stop(by: $0) }
       ?? fields["cause.timeout"].map { _ in .timeout }
       ?? fields["cause.cpu-time"].map { _ in .cpuTime }
+      ?? fields["cause.quota"].map { _ in .quota }
       ?? fields.number("cause.output").map { .output($0) } ?? .itself
     self.killed = fields["killed"] == "1"
     self.time = try fields.required("time")
@@ -106,5 +124,24 @@ extension ExitRecord {
       .map { Evidence(name: $0, content: $1) }
     self.signaledBy = fields["signaled.by"]
     self.lost = fields["lost"]
+    self.untold = Untold(fields)
+  }
+}
+
+extension ExitRecord.Untold {
+  fileprivate func append(to fields: inout Fields) {
+    fields.append("untold.stdout", self.from.stdout)
+    fields.append("untold.stderr", self.from.stderr)
+    if case .disk(let errno) = self.reason { fields.append("untold.errno", errno) }
+  }
+
+  fileprivate init?(_ fields: Fields) {
+    guard let stdout: UInt64 = fields.number("untold.stdout"),
+      let stderr: UInt64 = fields.number("untold.stderr")
+    else { return nil }
+    self.from = StreamCounts()
+    self.from.stdout = stdout
+    self.from.stderr = stderr
+    self.reason = fields.number("untold.errno").map { .disk(errno: $0) } ?? .quota
   }
 }

@@ -62,7 +62,9 @@ package struct LaunchPlan: Hashable, Sendable {
   /// that has them.
   package var cpuTime: UInt64?
   /// Bytes of a journal segment.
-  package var segmentSize: UInt64 = 16 << 20
+  package var segmentSize: UInt64 = JournalQuota.maxSegment
+  /// How much output is kept.
+  package var outputQuota = JournalQuota()
 
   package init(
     jobID: String, command: [String], environment: [String], workdir: String, hostname: String,
@@ -118,6 +120,8 @@ extension LaunchPlan {
     fields.append("timeout.grace", self.timeoutGrace)
     fields.append("cpu-time", self.cpuTime)
     fields.append("segment", self.segmentSize)
+    fields.append("quota", self.outputQuota.bytes)
+    fields.append("quota.full", self.outputQuota.whenFull.rawValue)
     return fields.encoded(kind: "launch")
   }
 
@@ -149,6 +153,9 @@ extension LaunchPlan {
     self.timeoutGrace = try fields.required("timeout.grace")
     self.cpuTime = fields.number("cpu-time")
     self.segmentSize = try fields.required("segment")
+    self.outputQuota = JournalQuota(
+      bytes: fields.number("quota"),
+      whenFull: fields["quota.full"].flatMap { JournalQuota.WhenFull(rawValue: $0) } ?? .dropOldest)
   }
 
   private static func resourceLimits(_ fields: Fields) -> [Spawn.ResourceLimit] {

@@ -4,7 +4,7 @@ import Linux
 import Testing
 
 @Suite struct JournalTests {
-  private static let jobID = "00112233445566aa"
+  static let jobID = "00112233445566aa"
 
   @Test func recordsComeBackInOrderAcrossSegments() throws {
     try withFolder { folder in
@@ -48,7 +48,7 @@ import Testing
       var writer = try JournalWriter(
         folder: try folder.duplicate(), jobID: Self.jobID, segmentSize: 1 << 20)
       for _ in 0..<3 { try writer.append(Array("some output".utf8), stream: .stdout) }
-      for position in 41..<90 {
+      for position in Array(1..<56) + Array(57..<106) {
         #expect(throws: StoreError.outOfRange(position: UInt64(position))) {
           _ = try Self.readAll(folder, from: UInt64(position))
         }
@@ -104,7 +104,7 @@ import Testing
     }
   }
 
-  private static func readAll(
+  static func readAll(
     _ folder: borrowing OwnedDescriptor, from position: UInt64? = nil
   ) throws -> [JournalRecord] {
     var reader = try JournalReader(

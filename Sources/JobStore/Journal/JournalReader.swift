@@ -15,73 +15,107 @@ package struct JournalRecord: Hashable, Sendable {
 }
 
 /// Reads a journal from a position on: one cursor, one buffer, however many others read.
+///
+/// DESIGN: what is read twice is read anew from the file, as a tail that was cut off (a disk that
+/// became full in the middle of a write) may have been in the buffer. A segment that the writer has
+/// dropped has no name any more; what is left of it is read, then comes the oldest that has one,
+/// and the gap between.
 package struct JournalReader: ~Copyable {
   package enum Next: Hashable, Sendable {
     case record(JournalRecord)
+    case gap(JournalGap)
     /// Nothing more is there now. At the position the exit record names, this is the end.
     case end
     /// There is more, but not in memory: call again with `waiting`, where waiting does no harm.
     case wouldBlock
   }
 
-  private let folder: OwnedDescriptor
-  private let jobID: String
-  private var segment: OwnedDescriptor
-  private var base: UInt64
+  let folder: OwnedDescriptor
+  let jobID: String
+  var segment: OwnedDescriptor
+  var base: UInt64
   /// Bytes of the segment that are in `buffer[start..<filled]`; they begin at `offset` in it.
   private var buffer: [UInt8]
   private var start = 0
   private var filled = 0
-  private var offset: UInt64
+  var offset: UInt64
+  /// How many reads what is in the buffer came from.
+  private var reads = 0
   /// Nothing was read yet from a position that somebody gave: it may be no record's end.
   private var unproven: Bool
+  /// To be told before anything else is read.
+  var gaps: [JournalGap] = []
+  /// The next byte of each stream, where that is known.
+  var next: [JournalStream: UInt64]
 
-  /// Opens the journal in `folder` at `position`; from the first record kept, when nil.
+  /// Opens the journal in `folder` at `position`; from the first byte, when nil.
   package init(
     folder: consuming OwnedDescriptor, jobID: String, position: UInt64? = nil,
     bufferSize: Int = 256 * 1024
   ) throws(StoreError) {
     precondition(bufferSize >= JournalFormat.headerSize + JournalFormat.maxPayload)
-    let base = try Self.base(for: position, in: folder, jobID: jobID)
-    let offset = max(UInt64(JournalFormat.headerSize), (position ?? base) - base)
-    let segment = try Self.openSegment(in: folder, base: base)
-    let size = UInt64(try Self.size(segment))
-    guard offset <= size else { throw .outOfRange(position: base + offset) }
+    let headerSize = UInt64(JournalFormat.segmentHeaderSize)
+    let found = try OpenSegment.find(position, in: folder, jobID: jobID)
+    let header = found.header
+    let isDropped = header.base > position ?? 0
+    let given = isDropped ? 0 : (position ?? 0) - header.base
+    let offset = max(headerSize, given)
+    // In the header, or beyond the end.
+    guard given == 0 || given >= headerSize, try offset <= found.size else {
+      throw .outOfRange(position: header.base + given)
+    }
     self.folder = folder
     self.jobID = jobID
-    self.segment = segment
-    self.base = base
+    self.segment = found.takeDescriptor()
+    self.base = header.base
     self.offset = offset
-    self.unproven = position.map { $0 > base + UInt64(JournalFormat.headerSize) } ?? false
+    self.unproven = offset > headerSize
     self.buffer = [UInt8](repeating: 0, count: bufferSize)
+    self.next = position == nil ? [.stdout: 0, .stderr: 0] : [:]
+    if isDropped { self.jump(to: header, from: position ?? 0) }
+    if offset == headerSize { self.pass(header) }
   }
 
   /// The position behind the last record that was returned.
   package var position: UInt64 { self.base + self.offset }
 
-  /// The next record. Without `waiting`, only what is in the page cache is read.
+  /// What is next. Without `waiting`, only what is in the page cache is read.
   package mutating func next(waiting: Bool) throws(StoreError) -> Next {
     while true {
-      if let record = try self.parse() { return .record(record) }
+      if !self.gaps.isEmpty { return .gap(self.gaps.removeFirst()) }
+      do throws(StoreError) {
+        if let found = try self.parse() { return found }
+      } catch {
+        if try self.canReadAnew() { continue }
+        throw error
+      }
       switch try self.fill(waiting: waiting) {
       case .bytes: continue
       case .wouldBlock: return .wouldBlock
       case .endOfFile:
-        guard try self.openNextSegment() else { return .end }
+        guard try self.enterNextSegment(isAtEnd: self.filled == self.start) else {
+          self.forget()
+          return .end
+        }
+        self.forget()
       }
     }
   }
 
   /// Takes one whole record off the buffer, nil when there is none.
-  private mutating func parse() throws(StoreError) -> JournalRecord? {
+  private mutating func parse() throws(StoreError) -> Next? {
     let header = JournalFormat.headerSize
     guard self.filled - self.start >= header else { return nil }
     let head = Array(self.buffer[self.start..<(self.start + header)])
     // Zeros are the tail of a file that grew before its data came to disk: no record yet.
-    guard head.contains(where: { $0 != 0 }) else { return nil }
+    guard head.contains(where: { $0 != 0 }) else {
+      self.forget()
+      return try self.isAtZeros()
+    }
     let length = Int(head.load(at: 4) as UInt32)
     guard Array(head[..<2]) == JournalFormat.recordMagic,
-      let stream = JournalStream(rawValue: head[2]), length <= JournalFormat.maxPayload
+      let stream = JournalStream(rawValue: head[2]), let kind = JournalKind(rawValue: head[3]),
+      length <= JournalFormat.maxPayload
     else { throw self.damage("no record header") }
     guard self.filled - self.start >= header + length else { return nil }
     let payload = (self.start + header)..<(self.start + header + length)
@@ -89,12 +123,37 @@ package struct JournalReader: ~Copyable {
     let sum = Checksum.crc32c(
       self.buffer, payload, after: Checksum.crc32c(self.buffer, checked))
     guard sum == head.load(at: 32) else { throw self.damage("wrong checksum") }
+    return try self.take(kind, stream, head, payload)
+  }
+
+  private mutating func take(
+    _ kind: JournalKind, _ stream: JournalStream, _ head: [UInt8], _ payload: Range<Int>
+  ) throws(StoreError) -> Next {
+    let begin: UInt64 = head.load(at: 24)
+    guard self.next[stream] ?? begin == begin else { throw self.damage("a record is missing") }
+    let end = self.position + UInt64(head.count + payload.count)
+    let found: Next
+    switch kind {
+    case .output:
+      self.next[stream] = begin + UInt64(payload.count)
+      found = .record(
+        JournalRecord(
+          stream: stream, wallTime: head.load(at: 8), monotonicTime: head.load(at: 16),
+          offset: begin, bytes: Array(self.buffer[payload]), end: end))
+    case .gap:
+      guard payload.count == JournalGap.payloadSize,
+        let (to, reason) = JournalGap.parse(self.buffer, at: payload.lowerBound), to >= begin
+      else { throw self.damage("a gap that says nothing") }
+      self.next[stream] = to
+      found = .gap(
+        JournalGap(
+          stream: stream, from: begin, to: to, reason: reason, wallTime: head.load(at: 8),
+          end: end))
+    }
     self.start = payload.upperBound
-    self.offset += UInt64(header + length)
+    self.offset += UInt64(head.count + payload.count)
     self.unproven = false
-    return JournalRecord(
-      stream: stream, wallTime: head.load(at: 8), monotonicTime: head.load(at: 16),
-      offset: head.load(at: 24), bytes: Array(self.buffer[payload]), end: self.position)
+    return found
   }
 
   private func damage(_ what: String) -> StoreError {
@@ -102,12 +161,34 @@ package struct JournalReader: ~Copyable {
       ? .outOfRange(position: self.position) : .damaged(position: self.position, what)
   }
 
+  /// Zeros that the file ends with are no damage.
+  private mutating func isAtZeros() throws(StoreError) -> Next? {
+    try self.enterNextSegment(isAtEnd: true) ? nil : .end
+  }
+
+  /// Whether what was damaged may be whole when it is read again.
+  private mutating func canReadAnew() throws(StoreError) -> Bool {
+    if self.reads > 1 {
+      self.forget()
+      return true
+    }
+    // It may have been dropped while it was read.
+    guard try self.isDropped, try self.enterNextSegment(isAtEnd: false) else {
+      return false
+    }
+    self.forget()
+    return true
+  }
+
+  private mutating func forget() { (self.start, self.filled, self.reads) = (0, 0, 0) }
+
   private mutating func fill(waiting: Bool) throws(StoreError) -> File.ReadResult {
     if self.start > 0 {
       let rest = Array(self.buffer[self.start..<self.filled])
       self.buffer.store(rest, at: 0)
       self.filled -= self.start
       self.start = 0
+      self.reads = rest.isEmpty ? 0 : self.reads
     }
     let result: File.ReadResult
     do throws(SystemError) {
@@ -117,91 +198,10 @@ package struct JournalReader: ~Copyable {
     } catch {
       throw .system(error)
     }
-    if case .bytes(let count) = result { self.filled += count }
+    if case .bytes(let count) = result {
+      self.filled += count
+      self.reads += 1
+    }
     return result
-  }
-
-  /// Goes to the next segment if there is one; the writer makes it only behind a whole record.
-  private mutating func openNextSegment() throws(StoreError) -> Bool {
-    guard self.filled == self.start, self.offset > UInt64(JournalFormat.headerSize),
-      File.exists(JournalFormat.fileName(base: self.position), in: self.folder)
-    else { return false }
-    let next = self.position
-    let segment = try Self.openSegment(in: self.folder, base: next)
-    do throws(StoreError) {
-      try Self.verify(segment, base: next, jobID: self.jobID)
-    } catch {
-      // Made, but its header is not there yet: the next call finds it.
-      if case .damaged(_, SegmentHeader.cutShort) = error { return false }
-      throw error
-    }
-    self.segment = segment
-    self.base = next
-    self.offset = UInt64(JournalFormat.headerSize)
-    (self.start, self.filled) = (0, 0)
-    return true
-  }
-
-  private static func openSegment(
-    in folder: borrowing OwnedDescriptor, base: UInt64
-  ) throws(StoreError) -> OwnedDescriptor {
-    do throws(SystemError) {
-      return try File.open(JournalFormat.fileName(base: base), in: folder, O_RDONLY)
-    } catch {
-      throw .system(error)
-    }
-  }
-
-  private static func verify(
-    _ segment: borrowing OwnedDescriptor, base: UInt64, jobID: String
-  ) throws(StoreError) {
-    var head = [UInt8](repeating: 0, count: JournalFormat.headerSize)
-    do throws(SystemError) {
-      let result = try File.read(
-        segment, into: &head, at: 0, count: head.count, position: 0, waiting: true)
-      if result != .bytes(head.count) { head = [] }
-    } catch {
-      throw .system(error)
-    }
-    if let complaint = SegmentHeader(base: base, jobID: jobID).complaint(about: head) {
-      throw .damaged(position: base, complaint)
-    }
-  }
-
-  /// The base of the segment that `position` lies in, its header verified.
-  ///
-  /// A last segment without a header is being made at this moment, or was when the power went: the
-  /// position before it is the end of the one before.
-  private static func base(
-    for position: UInt64?, in folder: borrowing OwnedDescriptor, jobID: String
-  ) throws(StoreError) -> UInt64 {
-    var bases = try Self.bases(in: folder)
-    let last = bases.last
-    while let first = bases.first,
-      let base = bases.last(where: { $0 <= position ?? first })
-    {
-      do throws(StoreError) {
-        try Self.verify(try Self.openSegment(in: folder, base: base), base: base, jobID: jobID)
-        return base
-      } catch {
-        guard case .damaged(_, SegmentHeader.cutShort) = error, base == last, base != first else {
-          throw error
-        }
-        bases.removeLast()
-      }
-    }
-    throw .outOfRange(position: position ?? 0)
-  }
-
-  private static func bases(in folder: borrowing OwnedDescriptor) throws(StoreError) -> [UInt64] {
-    do throws(SystemError) {
-      return try JournalFormat.bases(in: folder)
-    } catch {
-      throw .system(error)
-    }
-  }
-
-  private static func size(_ segment: borrowing OwnedDescriptor) throws(StoreError) -> Int64 {
-    do throws(SystemError) { return try File.size(segment) } catch { throw .system(error) }
   }
 }

@@ -1,0 +1,72 @@
+import Glibc
+import Linux
+
+/// A segment that was found, its header checked.
+struct OpenSegment: ~Copyable {
+  private let descriptor: OwnedDescriptor
+  let header: SegmentHeader
+
+  consuming func takeDescriptor() -> OwnedDescriptor { self.descriptor }
+
+  var size: UInt64 {
+    get throws(StoreError) {
+      do throws(SystemError) { return UInt64(try File.size(self.descriptor)) } catch {
+        throw .system(error)
+      }
+    }
+  }
+
+  /// Opens the segment at `base`; nil when it is not there, or its header is not there yet.
+  static func open(
+    _ base: UInt64, in folder: borrowing OwnedDescriptor, jobID: String
+  ) throws(StoreError) -> OpenSegment? {
+    guard let segment = try self.file(base, in: folder) else { return nil }
+    var head = [UInt8](repeating: 0, count: JournalFormat.segmentHeaderSize)
+    let result = try StoreError.wrap { () throws(SystemError) in
+      try File.read(segment, into: &head, at: 0, count: head.count, position: 0, waiting: true)
+    }
+    guard result == .bytes(head.count) else { return nil }
+    return OpenSegment(
+      descriptor: segment, header: try SegmentHeader(head, base: base, jobID: jobID))
+  }
+
+  private static func file(
+    _ base: UInt64, in folder: borrowing OwnedDescriptor
+  ) throws(StoreError) -> OwnedDescriptor? {
+    do throws(SystemError) {
+      return try File.open(JournalFormat.fileName(base: base), in: folder, O_RDONLY)
+    } catch {
+      if error.errno == ENOENT { return nil }
+      throw .system(error)
+    }
+  }
+
+  /// The segment that `position` lies in; the oldest, where that one is not there any more.
+  ///
+  /// A last segment without a header is being made at this moment, or was when the power went: the
+  /// position before it is the end of the one before.
+  static func find(
+    _ position: UInt64?, in folder: borrowing OwnedDescriptor, jobID: String
+  ) throws(StoreError) -> OpenSegment {
+    while true {
+      let bases = try self.bases(in: folder)
+      guard let first = bases.first else { throw .outOfRange(position: position ?? 0) }
+      var wanted = bases.last { $0 <= position ?? first } ?? first
+      if let found = try self.open(wanted, in: folder, jobID: jobID) { return found }
+      if wanted == bases.last, wanted != first {
+        wanted = bases[bases.count - 2]
+        if let found = try self.open(wanted, in: folder, jobID: jobID) { return found }
+      }
+      // Dropped between the look and the opening: look again.
+      guard !File.exists(JournalFormat.fileName(base: wanted), in: folder) else {
+        throw .damaged(position: wanted, SegmentHeader.cutShort)
+      }
+    }
+  }
+
+  static func bases(in folder: borrowing OwnedDescriptor) throws(StoreError) -> [UInt64] {
+    do throws(SystemError) { return try JournalFormat.bases(in: folder) } catch {
+      throw .system(error)
+    }
+  }
+}
