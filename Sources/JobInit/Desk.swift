@@ -10,7 +10,8 @@ struct Desk: ~Copyable {
 
   init(folder: borrowing OwnedDescriptor, plan: LaunchPlan) throws(SystemError) {
     let journal = try JournalWriter(
-      folder: try folder.duplicate(), jobID: plan.jobID, segmentSize: plan.segmentSize)
+      folder: try folder.duplicate(), jobID: plan.jobID, segmentSize: plan.segmentSize,
+      quota: plan.outputQuota)
     // Read and write: with a writer of its own the FIFO never reports that the last one left.
     let control = try File.open(JobDirectory.control, in: folder, O_RDWR | O_NONBLOCK)
     self.timer = try TimerDescriptor()

@@ -15,6 +15,8 @@ struct KeeperLoop: ~Copyable {
   private var messageBytes: [UInt8] = []
   private var controlBytes: [UInt8] = []
   private var isReading = [JournalStream.stdout: true, .stderr: true]
+  /// There is no room for output: the job waits at its pipes, or is being ended.
+  private var isFull = false
   /// PID 1 closes its end before the last of its namespace is dead, and that may take long.
   private var isListening = true
 
@@ -39,7 +41,8 @@ struct KeeperLoop: ~Copyable {
       var entries = self.entries()
       // poll(2) with good descriptors fails only for lack of memory. There is no way on then: the
       // job dies with this process, and the engine lists it as lost.
-      guard (try? Poll.wait(&entries)) != nil else { _exit(1) }
+      guard (try? Poll.wait(&entries, milliseconds: self.pause)) != nil else { _exit(1) }
+      if self.journal.isHolding { self.isFull = !self.journal.writeHeld() }
       if entries[0].revents != 0 { self.readMessages() }
       if entries[1].revents != 0 { self.readControl() }
       if entries[2].revents != 0 { self.onTimer() }
@@ -56,8 +59,10 @@ struct KeeperLoop: ~Copyable {
   /// The end, in the only order that neither loses the tail of the output nor tells of it too early.
   mutating func finish() {
     // 1. Every process is dead, so all that was written is in the pipes.
+    self.journal.startDraining()
     self.drain(.stdout)
     self.drain(.stderr)
+    self.journal.finish()
     // 2. Counters, before the cgroups that hold them go.
     let evidence = Aftermath.evidence(self.plan)
     Aftermath.removeCgroups(self.plan)
@@ -91,6 +96,7 @@ struct KeeperLoop: ~Copyable {
       journalEnd: self.journal.end, stdoutBytes: self.journal.bytes(of: .stdout),
       stderrBytes: self.journal.bytes(of: .stderr), evidence: evidence)
     record.signaledBy = self.state.signaledBy
+    record.untold = self.journal.untold
     return record
   }
 
@@ -100,7 +106,7 @@ struct KeeperLoop: ~Copyable {
   }
 
   private func entries() -> [pollfd] {
-    let reading = self.isReading
+    let reading = self.isFull ? [:] : self.isReading
     return [
       Self.entry(self.isListening ? self.birth.messages.rawValue : -1),
       Self.entry(self.control.rawValue),
@@ -110,6 +116,9 @@ struct KeeperLoop: ~Copyable {
       Self.entry(self.birth.process.descriptor.rawValue),
     ]
   }
+
+  /// The kernel tells nobody that a disk has room again: while output waits for that, look now and then.
+  private var pause: Int64? { self.journal.isHolding ? 1000 : nil }
 
   private static func entry(_ descriptor: CInt) -> pollfd {
     pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -176,22 +185,22 @@ extension KeeperLoop {
     switch self.copyOnce(stream) {
     case .endOfFile: self.isReading[stream] = false
     case .bytes, .wouldBlock: break
+    case .full:
+      self.isFull = true
+      if self.plan.outputQuota.whenFull == .stop { self.perform(self.state.onQuotaFull()) }
     }
   }
 
-  private mutating func copyOnce(_ stream: JournalStream) -> File.ReadResult {
+  private mutating func copyOnce(_ stream: JournalStream) -> JournalCopy {
     do throws(JournalCopyError) {
       switch stream {
       case .stdout: return try self.journal.copy(from: self.birth.stdout, stream: stream)
       case .stderr: return try self.journal.copy(from: self.birth.stderr, stream: stream)
       }
     } catch {
-      if case .journal(let cause) = error {
-        self.perform(self.state.onJournalFailure(errno: cause.errno))
-        // Nothing more of either stream: a reader may hold a part of the record that failed.
-        self.isReading = [:]
-      }
-      return .endOfFile
+      guard case .journal(let cause) = error else { return .endOfFile }
+      self.perform(self.state.onJournalFailure(errno: cause.errno))
+      return .wouldBlock
     }
   }
 

@@ -118,7 +118,13 @@ struct KeeperState: Hashable {
 
   /// Output can be kept no more: the job ends, as its output would be lost without a trace.
   mutating func onJournalFailure(errno: Int32) -> [Action] {
-    if self.cause == .itself { self.cause = .output(errno) }
+    if self.cause == .itself, self.end == nil { self.cause = .output(errno) }
+    return self.kill()
+  }
+
+  /// Output has filled its quota, and the job was to end then.
+  mutating func onQuotaFull() -> [Action] {
+    if self.cause == .itself, self.end == nil { self.cause = .quota }
     return self.kill()
   }
 
