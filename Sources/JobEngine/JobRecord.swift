@@ -90,6 +90,8 @@ extension JobSpec {
     fields.append("cpu-time", self.cpuTime?.nanoseconds)
     fields.append("network", self.network == .host ? "host" : "none")
     self.appendTree(to: &fields)
+    fields.append("output.quota", self.outputQuota)
+    fields.append("output.full", JournalQuota.WhenFull(self.whenOutputFull).rawValue)
     self.limits.append(to: &fields)
   }
 
@@ -113,6 +115,8 @@ extension JobSpec {
     self.cpuTime = (fields.number("cpu-time") as Int64?).map { .nanoseconds($0) }
     self.network = fields["network"] == "host" ? .host : .none
     self.takeTree(from: fields)
+    self.outputQuota = fields.number("output.quota")
+    self.whenOutputFull = JobSpec.WhenOutputFull(fields["output.full"])
     self.limits = Limits(fields)
   }
 }

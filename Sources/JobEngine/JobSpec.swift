@@ -51,6 +51,16 @@ public struct JobSpec: Hashable, Sendable {
     }
   }
 
+  /// What happens to output for which there is no room.
+  public enum WhenOutputFull: Hashable, Sendable, CaseIterable {
+    /// The oldest output is dropped; where the disk itself is full, the newest.
+    case dropOldest
+    /// The job waits until it is ended, or the disk has room again.
+    case block
+    /// The job is ended.
+    case stop
+  }
+
   /// The program and its arguments; the program is looked up in the job's PATH unless it has a slash.
   public var command: [String]
   /// A name, unique among the owner's unfinished jobs.
@@ -83,6 +93,10 @@ public struct JobSpec: Hashable, Sendable {
   public var hasUserNamespace = false
   /// The seccomp filter.
   public var deniesSystemCalls = true
+  /// Bytes of output, as they are on disk, that are kept at a time; nil: the worker's default.
+  public var outputQuota: Int64?
+  /// What happens when that is full, or the disk.
+  public var whenOutputFull: WhenOutputFull = .dropOldest
 
   /// A job that runs `command` with every default.
   public init(command: [String]) {

@@ -55,10 +55,44 @@ public struct OutputChunk: Hashable, Sendable {
   }
 }
 
-/// What a reader of output meets: chunks, and at last the end.
+/// Output that the job wrote and that is not there, told of in its place.
+public struct OutputGap: Hashable, Sendable {
+  /// Why it is not there.
+  public enum Reason: Hashable, Sendable {
+    /// The quota was full.
+    case quota
+    /// It could not be written, with the errno.
+    case disk(errno: Int32)
+  }
+
+  /// Where it was written to.
+  public var stream: OutputStream
+  /// The first byte that is missing; nil behind a cursor whose place is gone: all since then.
+  public var from: UInt64?
+  /// The first byte that is not.
+  public var to: UInt64
+  /// Why.
+  public var reason: Reason
+  /// The place to go on from.
+  public var cursor: Cursor
+
+  package init(
+    stream: OutputStream, from: UInt64?, to: UInt64, reason: Reason, cursor: Cursor
+  ) {
+    self.stream = stream
+    self.from = from
+    self.to = to
+    self.reason = reason
+    self.cursor = cursor
+  }
+}
+
+/// What a reader of output meets: chunks, gaps, and at last the end.
 public enum OutputEvent: Hashable, Sendable {
   /// More bytes.
   case chunk(OutputChunk)
+  /// Bytes that were written and are not kept.
+  case gap(OutputGap)
   /// The last event; not sent when the reading fails.
   case end(OutputEnd)
 }

@@ -89,13 +89,12 @@ enum Remains {
       let folder = try StoreError.wrap { () throws(SystemError) in try state.open(id) }
       var reader = try JournalReader(folder: folder, jobID: id.description)
       record.journalEnd = reader.position
-      while case .record(let piece) = try reader.next(waiting: true) {
-        let end = piece.offset + UInt64(piece.bytes.count)
-        switch piece.stream {
-        case .stdout: record.stdoutBytes = end
-        case .stderr: record.stderrBytes = end
+      while let (stream, bytes, end) = try reader.next(waiting: true).reached {
+        switch stream {
+        case .stdout: record.stdoutBytes = bytes
+        case .stderr: record.stderrBytes = bytes
         }
-        record.journalEnd = piece.end
+        record.journalEnd = end
       }
     } catch {
       if error.isShortage { throw error }
@@ -110,6 +109,18 @@ enum Remains {
       try File.replace(JobDirectory.exit, in: folder, with: record.encoded())
     } catch {
       // Not written: the next worker on this state directory finds it lost again, and tries again.
+    }
+  }
+}
+
+extension JournalReader.Next {
+  /// How far its stream, and the journal, is known behind this; nil at the end.
+  fileprivate var reached: (stream: JournalStream, bytes: UInt64, position: UInt64)? {
+    switch self {
+    case .record(let record):
+      (record.stream, record.offset + UInt64(record.bytes.count), record.end)
+    case .gap(let gap): (gap.stream, gap.to, gap.end)
+    case .end, .wouldBlock: nil
     }
   }
 }

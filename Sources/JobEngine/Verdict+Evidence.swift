@@ -37,7 +37,10 @@ extension Verdict {
       return (.timedOut, "ended by its budget of processor time\(time)" + self.suffix(record))
     case .output(let errno):
       let why = SystemError.reason(errno: errno)
-      return (.lost, "ended because its output could not be written: \(why)")
+      return (.stopped, "stopped as its output could not be written: \(why)")
+    case .quota:
+      let quota = spec.outputQuota.map { " of \($0) bytes" } ?? ""
+      return (.stopped, "stopped as its output reached the quota\(quota)")
     case .itself:
       return self.judgeOwnEnd(record, spec, counters)
     }

@@ -11,6 +11,7 @@ extension Worker {
     _ spec: JobSpec, owner: String, requestID: String? = nil, quota: OwnerQuota? = nil
   ) async throws(WorkerError) -> JobStatus {
     try spec.validate()
+    let spec = try spec.settled(self.configuration)
     try Self.validate(requestID: requestID)
     try self.checkPrivileges()
     let user = try await self.resolve(spec)

@@ -47,9 +47,12 @@ extension StateDirectory {
   ) throws(StoreError) -> Int64 {
     var reader = try JournalReader(folder: folder, jobID: id.description)
     var count: Int64 = 0
-    while case .record(let record) = try reader.next(waiting: true) {
-      count += Int64(record.bytes.count)
+    while true {
+      switch try reader.next(waiting: true) {
+      case .record(let record): count += Int64(record.bytes.count)
+      case .gap: continue
+      case .end, .wouldBlock: return count
+      }
     }
-    return count
   }
 }

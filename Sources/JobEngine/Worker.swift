@@ -23,6 +23,8 @@ import Linux
 ///   case .chunk(let chunk):
 ///     print(chunk.stream, String(decoding: chunk.bytes, as: UTF8.self))
 ///     cursor = chunk.cursor  // worker.output(of: job.id, from: cursor) would go on here
+///   case .gap(let gap):
+///     print("bytes up to", gap.to, "are not kept:", gap.reason)
 ///   case .end(let end):
 ///     print("complete:", end.complete, "stdout:", end.stdoutBytes, "stderr:", end.stderrBytes)
 ///   }

@@ -7,6 +7,10 @@ public struct WorkerConfiguration: Sendable {
   /// Folders a job must not see, besides the state directory: certificates. Not single files: what
   /// hides one is gone, in jobs that run, as soon as the host renames another file into its place.
   public var hiddenPaths: [String] = []
+  /// Bytes of output that are kept of a job that does not say how many.
+  public var defaultOutputQuota: Int64 = 4 << 30
+  /// The most that a job may ask for; nil: as much as it likes.
+  public var maxOutputQuota: Int64?
   /// The program that holds the roles keeper and PID 1.
   public var program: String = "/proc/self/exe"
   /// User and group ids given to jobs without a user of their own, in turn.

@@ -19,7 +19,7 @@ import Testing
     let second = try await Worker.open(configuration(folder))
     let adopted = try await second.status(job.id)
     #expect(adopted.state == .running)
-    #expect(adopted.spec == spec)
+    #expect(adopted.spec == job.spec)
     #expect(adopted.owner == "alice")
     #expect(adopted.pid == job.pid)
     #expect(adopted.uid == job.uid)

@@ -73,6 +73,7 @@ struct Collected: Sendable {
   var stdout: [UInt8] = []
   var stderr: [UInt8] = []
   var cursors: [Cursor] = []
+  var gaps: [OutputGap] = []
   var end: OutputEnd?
 
   var text: String { String(decoding: self.stdout, as: UTF8.self) }
@@ -89,6 +90,7 @@ func collect(_ output: JobOutput) async throws -> Collected {
       case .stdout: all.stdout += chunk.bytes
       case .stderr: all.stderr += chunk.bytes
       }
+    case .gap(let gap): all.gaps.append(gap)
     case .end(let end): all.end = end
     }
   }

@@ -161,6 +161,8 @@ struct Launcher: Sendable {
     plan.evidence = cgroups.evidence
     plan.timeout = spec.timeout.map { UInt64($0.nanoseconds) }
     plan.cpuTime = spec.cpuTime.map { UInt64($0.nanoseconds) }
+    plan.outputQuota = JournalQuota(spec)
+    plan.segmentSize = plan.outputQuota.segmentSize
     return plan
   }
 

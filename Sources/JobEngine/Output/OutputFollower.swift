@@ -13,6 +13,8 @@ final class OutputFollower {
   private var journal: OutputJournal?
   private var isWatching = false
   private var isDone = false
+  /// Gaps at the very end that were told of.
+  private var toldAtEnd = 0
 
   init(_ source: JobOutput) {
     self.source = source
@@ -47,8 +49,8 @@ final class OutputFollower {
         await self.job.state.wait { $0.phase != .starting || $0.isClosed }
         continue
       }
-      if let chunk = try await self.chunk() { return .chunk(chunk) }
-      if let end = try self.end(before) { return .end(end) }
+      if let event = try await self.event() { return event }
+      if let end = try self.end(before) { return end }
       if self.isWatching {
         await self.waitForMore(than: before)
       } else {
@@ -77,17 +79,17 @@ final class OutputFollower {
   }
 
   /// What is there now, nil when there is nothing.
-  private func chunk() async throws -> OutputChunk? {
+  private func event() async throws -> OutputEvent? {
     do {
       if self.journal == nil { try await self.open() }
       guard let journal = self.journal else { return nil }
       switch try journal.read(waiting: false) {
-      case .chunk(let chunk): return chunk
+      case .event(let event): return try self.checked(event)
       case .end: return nil
       case .wouldBlock:
         return try await withTaskExecutorPreference(Worker.threads) {
           try await Self.readWaiting(journal)
-        }
+        }.map(self.checked)
       }
     } catch let error as StoreError {
       throw self.translated(error)
@@ -97,9 +99,15 @@ final class OutputFollower {
   // A function of its own, as the change of executor happens on entry to one.
   private nonisolated static func readWaiting(
     _ journal: OutputJournal
-  ) async throws -> OutputChunk? {
-    guard case .chunk(let chunk) = try journal.read(waiting: true) else { return nil }
-    return chunk
+  ) async throws -> OutputEvent? {
+    guard case .event(let event) = try journal.read(waiting: true) else { return nil }
+    return event
+  }
+
+  /// Segments that went with the whole job are no gap.
+  private func checked(_ event: OutputEvent) throws -> OutputEvent {
+    if case .gap = event, self.job.state.value.isRemoved { throw self.removed }
+    return event
   }
 
   /// Opens the journal; leaves it nil while the keeper has not made it.
@@ -125,19 +133,26 @@ final class OutputFollower {
   }
 
   /// The end of this reading, if it is reached; called when nothing was there to read.
-  private func end(_ before: JobLifecycle) throws -> OutputEnd? {
+  private func end(_ before: JobLifecycle) throws -> OutputEvent? {
     let position = self.journal?.position ?? 0
     let cursor = Cursor(job: self.job.id, position: position)
     if let record = before.record {
       guard position >= record.journalEnd else { throw self.missing(from: position, record) }
-      return OutputEnd(
-        complete: true, stdoutBytes: record.stdoutBytes, stderrBytes: record.stderrBytes,
-        cursor: cursor)
+      let untold = record.untoldGaps(of: self.job.id)
+      if self.toldAtEnd < untold.count {
+        self.toldAtEnd += 1
+        return .gap(untold[self.toldAtEnd - 1])
+      }
+      return .end(
+        OutputEnd(
+          complete: true, stdoutBytes: record.stdoutBytes, stderrBytes: record.stderrBytes,
+          cursor: cursor))
     }
     guard !self.source.follow else { return nil }
-    return OutputEnd(
-      complete: false, stdoutBytes: self.journal?.stdoutBytes ?? 0,
-      stderrBytes: self.journal?.stderrBytes ?? 0, cursor: cursor)
+    return .end(
+      OutputEnd(
+        complete: false, stdoutBytes: self.journal?.stdoutBytes ?? 0,
+        stderrBytes: self.journal?.stderrBytes ?? 0, cursor: cursor))
   }
 
   /// Nothing more can be read, and the job's record promises more.
@@ -152,11 +167,13 @@ final class OutputFollower {
         + "\(record.journalEnd): its journal was damaged or cut")
   }
 
+  private var removed: WorkerError {
+    WorkerError(.notFound, "job \(self.job.id) was removed while its output was read")
+  }
+
   private func translated(_ error: StoreError) -> WorkerError {
     let id = self.job.id
-    if self.job.state.value.isRemoved {
-      return WorkerError(.notFound, "job \(id) was removed while its output was read")
-    }
+    if self.job.state.value.isRemoved { return self.removed }
     switch error {
     case .damaged: return WorkerError(.dataLoss, "job \(id): \(error)")
     case .outOfRange:

@@ -4,7 +4,7 @@ import Linux
 /// A job's journal as chunks: small records of one stream that are there at once become one.
 final class OutputJournal {
   enum Next {
-    case chunk(OutputChunk)
+    case event(OutputEvent)
     case end
     case wouldBlock
   }
@@ -17,7 +17,7 @@ final class OutputJournal {
   private let id: JobID
   private var reader: JournalReader
   /// Read, and not part of the chunk before it.
-  private var pending: JournalRecord?
+  private var pending: JournalReader.Next?
   /// Bytes of each stream up to here, as far as this reading has seen it.
   private(set) var stdoutBytes: UInt64 = 0
   private(set) var stderrBytes: UInt64 = 0
@@ -33,18 +33,17 @@ final class OutputJournal {
   }
 
   func read(waiting: Bool) throws(StoreError) -> Next {
-    let first: JournalRecord
-    if let pending = self.pending {
-      first = pending
-      self.pending = nil
-    } else {
-      switch try self.reader.next(waiting: waiting) {
-      case .record(let record): first = record
-      case .end: return .end
-      case .wouldBlock: return .wouldBlock
-      }
+    switch try self.next(waiting: waiting) {
+    case .record(let first): return .event(.chunk(self.chunk(try self.joined(first))))
+    case .gap(let first): return .event(.gap(self.gap(try self.joined(first))))
+    case .end: return .end
+    case .wouldBlock: return .wouldBlock
     }
-    return .chunk(self.chunk(try self.joined(first)))
+  }
+
+  private func next(waiting: Bool) throws(StoreError) -> JournalReader.Next {
+    if let pending = self.pending.take() { return pending }
+    return try self.reader.next(waiting: waiting)
   }
 
   /// `first` and what follows it at once in the same stream.
@@ -52,17 +51,34 @@ final class OutputJournal {
     var whole = first
     // A record that is large already is not worth a copy.
     while whole.bytes.count < Self.maxChunk / 2 {
-      guard case .record(let next) = try self.nextNow() else { break }
+      let found = try self.nextNow()
+      if case .gap = found { self.pending = found }
+      guard case .record(let next) = found else { break }
       guard next.stream == whole.stream, whole.bytes.count + next.bytes.count <= Self.maxChunk,
         next.offset == whole.offset + UInt64(whole.bytes.count)
       else {
-        self.pending = next
+        self.pending = found
         break
       }
       whole.bytes += next.bytes
       whole.end = next.end
     }
     return whole
+  }
+
+  /// `first` and what it goes on as: a disk that stays full leaves many small ones.
+  private func joined(_ first: JournalGap) throws(StoreError) -> JournalGap {
+    var whole = first
+    while true {
+      let found = try self.nextNow()
+      guard case .gap(let next) = found, next.stream == whole.stream,
+        next.reason == whole.reason, next.from == whole.to
+      else {
+        self.pending = found.isEnd ? nil : found
+        return whole
+      }
+      (whole.to, whole.end) = (next.to, next.end)
+    }
   }
 
   /// What is in memory; damage further on is met when it is its turn.
@@ -73,20 +89,64 @@ final class OutputJournal {
     }
   }
 
-  private func chunk(_ record: JournalRecord) -> OutputChunk {
-    let end = record.offset + UInt64(record.bytes.count)
-    self.position = record.end
-    let stream: OutputStream
-    switch record.stream {
-    case .stdout:
-      stream = .stdout
-      self.stdoutBytes = end
-    case .stderr:
-      stream = .stderr
-      self.stderrBytes = end
+  private func gap(_ gap: JournalGap) -> OutputGap {
+    self.position = gap.end
+    self.reach(gap.to, of: gap.stream)
+    return OutputGap(
+      stream: OutputStream(gap.stream), from: gap.from, to: gap.to,
+      reason: OutputGap.Reason(gap.reason), cursor: Cursor(job: self.id, position: gap.end))
+  }
+
+  private func reach(_ end: UInt64, of stream: JournalStream) {
+    switch stream {
+    case .stdout: self.stdoutBytes = end
+    case .stderr: self.stderrBytes = end
     }
+  }
+
+  private func chunk(_ record: JournalRecord) -> OutputChunk {
+    self.position = record.end
+    self.reach(record.offset + UInt64(record.bytes.count), of: record.stream)
     return OutputChunk(
-      stream: stream, bytes: record.bytes, offset: record.offset,
+      stream: OutputStream(record.stream), bytes: record.bytes, offset: record.offset,
       cursor: Cursor(job: self.id, position: record.end), time: record.wallTime)
   }
+}
+
+extension OutputStream {
+  init(_ stream: JournalStream) {
+    switch stream {
+    case .stdout: self = .stdout
+    case .stderr: self = .stderr
+    }
+  }
+}
+
+extension OutputGap.Reason {
+  init(_ reason: JournalGap.Reason) {
+    switch reason {
+    case .quota: self = .quota
+    case .disk(let errno): self = .disk(errno: errno)
+    }
+  }
+}
+
+extension ExitRecord {
+  /// What the journal had no room to tell of: gaps at its very end.
+  func untoldGaps(of id: JobID) -> [OutputGap] {
+    guard let untold = self.untold else { return [] }
+    let totals = [(JournalStream.stdout, self.stdoutBytes), (.stderr, self.stderrBytes)]
+    return totals.compactMap { stream, total in
+      guard untold.from[stream] < total else { return nil }
+      return OutputGap(
+        stream: OutputStream(stream), from: untold.from[stream], to: total,
+        reason: OutputGap.Reason(untold.reason),
+        cursor: Cursor(job: id, position: self.journalEnd))
+    }
+  }
+}
+
+extension JournalReader.Next {
+  /// Nothing was taken from the journal.
+  fileprivate var isEnd: Bool { self == .end || self == .wouldBlock }
 }
