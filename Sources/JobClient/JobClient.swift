@@ -127,9 +127,11 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   }
 
   /// Hands every byte of a job's output to `onChunk` exactly once, in order, however often the
-  /// connection is lost in between; gives back the end.
+  /// connection is lost in between; gives back the end. `onGap` is told, in its place, of output that
+  /// the server did not keep.
   package func output(
     of request: OutputRequest,
+    onGap: @escaping @Sendable (Worker_V1_OutputGap) async throws -> Void = { _ in },
     onChunk: @escaping @Sendable (Worker_V1_OutputChunk) async throws -> Void
   ) async throws -> Worker_V1_OutputEnd {
     let output = ResumingOutput(request)
@@ -139,7 +141,7 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
       do {
         return try await self.once {
           try await self.service.streamOutput(output.request) { response in
-            try await output.receive(response, onChunk)
+            try await output.receive(response, onGap: onGap, onChunk)
           }
         }
       } catch let error as RPCError where self.isBridgeable(error) {

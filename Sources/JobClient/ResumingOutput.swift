@@ -53,6 +53,7 @@ final class ResumingOutput: Sendable {
   /// Reads one answer to its end; throws when it breaks off.
   func receive(
     _ response: StreamingClientResponse<Worker_V1_StreamOutputResponse>,
+    onGap: @Sendable (Worker_V1_OutputGap) async throws -> Void,
     _ onChunk: @Sendable (Worker_V1_OutputChunk) async throws -> Void
   ) async throws -> Worker_V1_OutputEnd {
     for try await message in response.messages {
@@ -64,6 +65,12 @@ final class ResumingOutput: Sendable {
         if let fresh { try await onChunk(fresh) }
         // Only now: what was not handed over is asked for again.
         self.position.withLock { $0.advance(over: chunk) }
+      case .gap(let gap):
+        let fresh = try self.position.withLock { (position) throws(RPCError) in
+          try position.fresh(of: gap)
+        }
+        if let fresh { try await onGap(fresh) }
+        self.position.withLock { $0.advance(over: gap) }
       case .end(let end):
         try self.position.withLock { (position) throws(RPCError) in try position.finish(end) }
         return end
@@ -106,11 +113,30 @@ struct OutputPosition: Hashable, Sendable {
     return rest
   }
 
+  /// What of the gap is news, nil if nothing; throws when bytes before it are missing.
+  func fresh(of gap: Worker_V1_OutputGap) throws(RPCError) -> Worker_V1_OutputGap? {
+    guard let next = self.next[gap.stream] else { return gap }
+    if gap.hasFrom, gap.from > next { throw Self.gap(in: gap.stream, from: next, to: gap.from) }
+    guard gap.to > next else { return nil }
+    var rest = gap
+    rest.from = next
+    return rest
+  }
+
   mutating func advance(over chunk: Worker_V1_OutputChunk) {
-    let end = chunk.offset + Int64(chunk.data.count)
-    self.next[chunk.stream] = max(self.next[chunk.stream] ?? 0, end)
-    self.cursor = chunk.cursor
-    self.job = chunk.cursor.split(separator: ".").first.map(String.init)
+    self.advance(chunk.stream, to: chunk.offset + Int64(chunk.data.count), cursor: chunk.cursor)
+  }
+
+  mutating func advance(over gap: Worker_V1_OutputGap) {
+    self.advance(gap.stream, to: gap.to, cursor: gap.cursor)
+  }
+
+  private mutating func advance(
+    _ stream: Worker_V1_OutputStream, to end: Int64, cursor: String
+  ) {
+    self.next[stream] = max(self.next[stream] ?? 0, end)
+    self.cursor = cursor
+    self.job = cursor.split(separator: ".").first.map(String.init)
   }
 
   /// The end says how many bytes there are: all of them must have come.

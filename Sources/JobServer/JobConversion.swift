@@ -24,6 +24,8 @@ extension Worker_V1_Job {
     self.pid = status.pid ?? 0
     self.isolation = Worker_V1_Isolation(status.isolation)
     self.paused = status.isPaused
+    if let quota = status.spec.outputQuota { self.outputQuota = quota }
+    self.outputFull = Worker_V1_OutputFull(status.spec.whenOutputFull)
   }
 
   private mutating func setTimes(_ status: JobStatus) {

@@ -169,6 +169,9 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
       case .chunk(let chunk):
         guard wanted.streams.contains(chunk.stream) else { continue }
         try await response.write(Worker_V1_StreamOutputResponse(chunk))
+      case .gap(let gap):
+        guard wanted.streams.contains(gap.stream) else { continue }
+        try await response.write(Worker_V1_StreamOutputResponse(gap))
       case .end(let end):
         let status = end.complete ? try await self.engine.status(job) : nil
         try await response.write(Worker_V1_StreamOutputResponse(end, job: status))

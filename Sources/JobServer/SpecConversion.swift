@@ -20,6 +20,8 @@ extension JobSpec {
     self.limits = try Limits(message.limits)
     self.network = try Network(message.network)
     self.takeTree(message)
+    self.outputQuota = message.hasOutputQuota ? message.outputQuota : nil
+    self.whenOutputFull = try WhenOutputFull(message.outputFull)
   }
 
   /// What a job takes in an answer has to leave room in a message of 4 MiB.

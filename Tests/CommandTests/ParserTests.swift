@@ -31,7 +31,8 @@ import Testing
       "--io-read", "10M", "--io-write", "1K", "--io-read-ops", "5", "--io-write-ops", "6", "--pids",
       "100", "--cpu-weight", "50", "--cpuset", "0-1,3", "--memory-high", "128M",
       "--memory-oom-group", "--io-weight", "200", "--ulimit", "nofile=1024:2K", "--ulimit",
-      "core=unlimited", "--best-effort", "--net", "host", "--", "sh", "-c", "--", "--cpu",
+      "core=unlimited", "--best-effort", "--net", "host", "--output-quota", "1M",
+      "--output-full", "stop", "--", "sh", "-c", "--", "--cpu",
     ]
     let command = try #require(try WorkerCommand.parseAsRoot(line) as? RunCommand)
     let expected = Worker_V1_JobSpec.with {
@@ -43,6 +44,8 @@ import Testing
       $0.user = "1:2"
       $0.timeout = Google_Protobuf_Duration(seconds: 90)
       $0.network = .host
+      $0.outputQuota = 1 << 20
+      $0.outputFull = .stop
       $0.limits = .with {
         $0.cpu = 1.5
         $0.memory = 256 << 20
@@ -106,7 +109,8 @@ import Testing
     (["start", "--bind", "/a:/b:write", "--", "x"], "invalid for '--bind"),
     (["start", "--tmpfs", "/a:much", "--", "x"], "'/a:much' is invalid for '--tmpfs"),
     (["start", "--seccomp", "some", "--", "x"], "'some' is invalid for '--seccomp"),
-    (["start", "--output-quota", "1M", "--", "x"], "--output-quota"),
+    (["start", "--output-quota", "much", "--", "x"], "much"),
+    (["start", "--output-full", "sell", "--", "x"], "--output-full"),
     (["stop"], "jobs"),
     (["stop", "x", "--signal", "NOPE"], "'NOPE' is invalid for '--signal"),
     (["stop", "x", "--grace", "-1s"], "--grace"),

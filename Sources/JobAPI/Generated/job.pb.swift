@@ -46,6 +46,57 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// What happens to output when its quota, or the disk, is full.
+package nonisolated enum Worker_V1_OutputFull: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+
+  /// As DROP_OLDEST.
+  case unspecified // = 0
+
+  /// The oldest output makes room (the newest is dropped where the disk itself is full).
+  case dropOldest // = 1
+
+  /// The job waits, as at a pipe that nobody reads: until it is stopped, or the disk has room again.
+  case block // = 2
+
+  /// The job is ended, with the verdict STOPPED.
+  case stop // = 3
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .unspecified
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .dropOldest
+    case 2: self = .block
+    case 3: self = .stop
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .dropOldest: return 1
+    case .block: return 2
+    case .stop: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [Worker_V1_OutputFull] = [
+    .unspecified,
+    .dropOldest,
+    .block,
+    .stop,
+  ]
+
+}
+
 /// The network a job sees.
 package nonisolated enum Worker_V1_Network: SwiftProtobuf.Enum, Swift.CaseIterable {
   package typealias RawValue = Int
@@ -260,6 +311,49 @@ package nonisolated enum Worker_V1_OutputStream: SwiftProtobuf.Enum, Swift.CaseI
 
 }
 
+/// Why output is not kept.
+package nonisolated enum Worker_V1_GapReason: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case unspecified // = 0
+
+  /// Its quota was full.
+  case quota // = 1
+
+  /// It could not be written: the disk was full or broken.
+  case disk // = 2
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .unspecified
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .quota
+    case 2: self = .disk
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .quota: return 1
+    case .disk: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [Worker_V1_GapReason] = [
+    .unspecified,
+    .quota,
+    .disk,
+  ]
+
+}
+
 /// Whose jobs a method may be used on.
 package nonisolated enum Worker_V1_Access: SwiftProtobuf.Enum, Swift.CaseIterable {
   package typealias RawValue = Int
@@ -420,6 +514,22 @@ package nonisolated struct Worker_V1_JobSpec: @unchecked Sendable {
   package var seccompOff: Bool {
     get {_storage._seccompOff}
     set {_uniqueStorage()._seccompOff = newValue}
+  }
+
+  /// Bytes of output, as they are on disk, that are kept at a time. Unset: the server's default; more
+  /// than its maximum is refused.
+  package var outputQuota: Int64 {
+    get {_storage._outputQuota ?? 0}
+    set {_uniqueStorage()._outputQuota = newValue}
+  }
+  /// Returns true if `outputQuota` has been explicitly set.
+  package var hasOutputQuota: Bool {_storage._outputQuota != nil}
+  /// Clears the value of `outputQuota`. Subsequent reads from it will return its default value.
+  package mutating func clearOutputQuota() {_uniqueStorage()._outputQuota = nil}
+
+  package var outputFull: Worker_V1_OutputFull {
+    get {_storage._outputFull}
+    set {_uniqueStorage()._outputFull = newValue}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1071,6 +1181,21 @@ package nonisolated struct Worker_V1_Job: @unchecked Sendable {
   /// Clears the value of `isolation`. Subsequent reads from it will return its default value.
   package mutating func clearIsolation() {_uniqueStorage()._isolation = nil}
 
+  /// Bytes of output that are kept at a time, and what happens when that is full.
+  package var outputQuota: Int64 {
+    get {_storage._outputQuota ?? 0}
+    set {_uniqueStorage()._outputQuota = newValue}
+  }
+  /// Returns true if `outputQuota` has been explicitly set.
+  package var hasOutputQuota: Bool {_storage._outputQuota != nil}
+  /// Clears the value of `outputQuota`. Subsequent reads from it will return its default value.
+  package mutating func clearOutputQuota() {_uniqueStorage()._outputQuota = nil}
+
+  package var outputFull: Worker_V1_OutputFull {
+    get {_storage._outputFull}
+    set {_uniqueStorage()._outputFull = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1456,6 +1581,43 @@ package nonisolated struct Worker_V1_OutputEnd: Sendable {
   fileprivate var _job: Worker_V1_Job? = nil
 }
 
+/// Output that the job wrote and that is not kept, in its place among the chunks.
+package nonisolated struct Worker_V1_OutputGap: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var stream: Worker_V1_OutputStream = .unspecified
+
+  /// The first byte that is missing, from the job's first. Unset behind a cursor whose place is gone:
+  /// all since that place.
+  package var from: Int64 {
+    get {_from ?? 0}
+    set {_from = newValue}
+  }
+  /// Returns true if `from` has been explicitly set.
+  package var hasFrom: Bool {self._from != nil}
+  /// Clears the value of `from`. Subsequent reads from it will return its default value.
+  package mutating func clearFrom() {self._from = nil}
+
+  /// The first byte that is not missing.
+  package var to: Int64 = 0
+
+  package var reason: Worker_V1_GapReason = .unspecified
+
+  /// One sentence for a person.
+  package var message: String = String()
+
+  /// The place to go on from.
+  package var cursor: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _from: Int64? = nil
+}
+
 package nonisolated struct Worker_V1_StreamOutputResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1479,11 +1641,20 @@ package nonisolated struct Worker_V1_StreamOutputResponse: Sendable {
     set {event = .end(newValue)}
   }
 
+  package var gap: Worker_V1_OutputGap {
+    get {
+      if case .gap(let v)? = event {return v}
+      return Worker_V1_OutputGap()
+    }
+    set {event = .gap(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Event: Equatable, Sendable {
     case chunk(Worker_V1_OutputChunk)
     case end(Worker_V1_OutputEnd)
+    case gap(Worker_V1_OutputGap)
 
   }
 
@@ -1823,6 +1994,10 @@ package nonisolated struct Worker_V1_CheckAccessResponse: Sendable {
 
 fileprivate nonisolated let _protobuf_package = "worker.v1"
 
+nonisolated extension Worker_V1_OutputFull: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OUTPUT_FULL_UNSPECIFIED\0\u{1}DROP_OLDEST\0\u{1}BLOCK\0\u{1}STOP\0")
+}
+
 nonisolated extension Worker_V1_Network: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0NETWORK_UNSPECIFIED\0\u{1}NETWORK_NONE\0\u{1}NETWORK_HOST\0\u{1}NETWORK_NAT\0")
 }
@@ -1839,13 +2014,17 @@ nonisolated extension Worker_V1_OutputStream: SwiftProtobuf._ProtoNameProviding 
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OUTPUT_STREAM_UNSPECIFIED\0\u{1}STDOUT\0\u{1}STDERR\0")
 }
 
+nonisolated extension Worker_V1_GapReason: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0GAP_REASON_UNSPECIFIED\0\u{1}QUOTA\0\u{1}DISK\0")
+}
+
 nonisolated extension Worker_V1_Access: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ACCESS_UNSPECIFIED\0\u{1}ACCESS_NONE\0\u{1}ACCESS_OWN\0\u{1}ACCESS_ANY\0")
 }
 
 nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".JobSpec"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}command\0\u{1}name\0\u{1}labels\0\u{1}environment\0\u{3}working_directory\0\u{1}user\0\u{1}timeout\0\u{1}limits\0\u{1}network\0\u{4}\u{15}cpu_time\0\u{2}\u{a}binds\0\u{1}tmpfs\0\u{1}rootfs\0\u{3}read_only\0\u{3}user_namespace\0\u{3}seccomp_off\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}command\0\u{1}name\0\u{1}labels\0\u{1}environment\0\u{3}working_directory\0\u{1}user\0\u{1}timeout\0\u{1}limits\0\u{1}network\0\u{4}\u{15}cpu_time\0\u{2}\u{a}binds\0\u{1}tmpfs\0\u{1}rootfs\0\u{3}read_only\0\u{3}user_namespace\0\u{3}seccomp_off\0\u{4}\u{f}output_quota\0\u{3}output_full\0")
 
   fileprivate class _StorageClass {
     var _command: [String] = []
@@ -1864,6 +2043,8 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
     var _readOnly: Bool = false
     var _userNamespace: Bool = false
     var _seccompOff: Bool = false
+    var _outputQuota: Int64? = nil
+    var _outputFull: Worker_V1_OutputFull = .unspecified
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1890,6 +2071,8 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
       _readOnly = source._readOnly
       _userNamespace = source._userNamespace
       _seccompOff = source._seccompOff
+      _outputQuota = source._outputQuota
+      _outputFull = source._outputFull
     }
   }
 
@@ -1924,6 +2107,8 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
         case 43: try { try decoder.decodeSingularBoolField(value: &_storage._readOnly) }()
         case 44: try { try decoder.decodeSingularBoolField(value: &_storage._userNamespace) }()
         case 45: try { try decoder.decodeSingularBoolField(value: &_storage._seccompOff) }()
+        case 60: try { try decoder.decodeSingularInt64Field(value: &_storage._outputQuota) }()
+        case 61: try { try decoder.decodeSingularEnumField(value: &_storage._outputFull) }()
         default: break
         }
       }
@@ -1984,6 +2169,12 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._seccompOff != false {
         try visitor.visitSingularBoolField(value: _storage._seccompOff, fieldNumber: 45)
       }
+      try { if let v = _storage._outputQuota {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 60)
+      } }()
+      if _storage._outputFull != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._outputFull, fieldNumber: 61)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2009,6 +2200,8 @@ nonisolated extension Worker_V1_JobSpec: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._readOnly != rhs_storage._readOnly {return false}
         if _storage._userNamespace != rhs_storage._userNamespace {return false}
         if _storage._seccompOff != rhs_storage._seccompOff {return false}
+        if _storage._outputQuota != rhs_storage._outputQuota {return false}
+        if _storage._outputFull != rhs_storage._outputFull {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -2523,7 +2716,7 @@ nonisolated extension Worker_V1_Exit: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Job"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}owner\0\u{1}command\0\u{1}state\0\u{3}create_time\0\u{3}start_time\0\u{3}end_time\0\u{1}exit\0\u{1}limits\0\u{1}applied\0\u{1}usage\0\u{3}output_bytes\0\u{1}labels\0\u{3}working_directory\0\u{1}user\0\u{1}network\0\u{1}timeout\0\u{1}pid\0\u{4}\u{b}cpu_time\0\u{1}paused\0\u{2}\u{9}isolation\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}owner\0\u{1}command\0\u{1}state\0\u{3}create_time\0\u{3}start_time\0\u{3}end_time\0\u{1}exit\0\u{1}limits\0\u{1}applied\0\u{1}usage\0\u{3}output_bytes\0\u{1}labels\0\u{3}working_directory\0\u{1}user\0\u{1}network\0\u{1}timeout\0\u{1}pid\0\u{4}\u{b}cpu_time\0\u{1}paused\0\u{2}\u{9}isolation\0\u{4}\u{14}output_quota\0\u{3}output_full\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -2548,6 +2741,8 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _cpuTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _paused: Bool? = nil
     var _isolation: Worker_V1_Isolation? = nil
+    var _outputQuota: Int64? = nil
+    var _outputFull: Worker_V1_OutputFull = .unspecified
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2580,6 +2775,8 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _cpuTime = source._cpuTime
       _paused = source._paused
       _isolation = source._isolation
+      _outputQuota = source._outputQuota
+      _outputFull = source._outputFull
     }
   }
 
@@ -2620,6 +2817,8 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 30: try { try decoder.decodeSingularMessageField(value: &_storage._cpuTime) }()
         case 31: try { try decoder.decodeSingularBoolField(value: &_storage._paused) }()
         case 40: try { try decoder.decodeSingularMessageField(value: &_storage._isolation) }()
+        case 60: try { try decoder.decodeSingularInt64Field(value: &_storage._outputQuota) }()
+        case 61: try { try decoder.decodeSingularEnumField(value: &_storage._outputFull) }()
         default: break
         }
       }
@@ -2698,6 +2897,12 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
       try { if let v = _storage._isolation {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
       } }()
+      try { if let v = _storage._outputQuota {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 60)
+      } }()
+      if _storage._outputFull != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._outputFull, fieldNumber: 61)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2729,6 +2934,8 @@ nonisolated extension Worker_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._cpuTime != rhs_storage._cpuTime {return false}
         if _storage._paused != rhs_storage._paused {return false}
         if _storage._isolation != rhs_storage._isolation {return false}
+        if _storage._outputQuota != rhs_storage._outputQuota {return false}
+        if _storage._outputFull != rhs_storage._outputFull {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -3433,9 +3640,68 @@ nonisolated extension Worker_V1_OutputEnd: SwiftProtobuf.Message, SwiftProtobuf.
   }
 }
 
+nonisolated extension Worker_V1_OutputGap: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".OutputGap"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}from\0\u{1}to\0\u{1}reason\0\u{1}message\0\u{1}cursor\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.stream) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self._from) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.to) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.reason) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.cursor) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.stream != .unspecified {
+      try visitor.visitSingularEnumField(value: self.stream, fieldNumber: 1)
+    }
+    try { if let v = self._from {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 2)
+    } }()
+    if self.to != 0 {
+      try visitor.visitSingularInt64Field(value: self.to, fieldNumber: 3)
+    }
+    if self.reason != .unspecified {
+      try visitor.visitSingularEnumField(value: self.reason, fieldNumber: 4)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularStringField(value: self.message, fieldNumber: 5)
+    }
+    if !self.cursor.isEmpty {
+      try visitor.visitSingularStringField(value: self.cursor, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_OutputGap, rhs: Worker_V1_OutputGap) -> Bool {
+    if lhs.stream != rhs.stream {return false}
+    if lhs._from != rhs._from {return false}
+    if lhs.to != rhs.to {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.cursor != rhs.cursor {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Worker_V1_StreamOutputResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StreamOutputResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chunk\0\u{1}end\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chunk\0\u{1}end\0\u{1}gap\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3469,6 +3735,19 @@ nonisolated extension Worker_V1_StreamOutputResponse: SwiftProtobuf.Message, Swi
           self.event = .end(v)
         }
       }()
+      case 3: try {
+        var v: Worker_V1_OutputGap?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .gap(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .gap(v)
+        }
+      }()
       default: break
       }
     }
@@ -3487,6 +3766,10 @@ nonisolated extension Worker_V1_StreamOutputResponse: SwiftProtobuf.Message, Swi
     case .end?: try {
       guard case .end(let v)? = self.event else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .gap?: try {
+      guard case .gap(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     }()
     case nil: break
     }

@@ -37,6 +37,8 @@ enum SpecRules {
   /// Fields that change nothing but the job itself.
   static let harmless: Set<String> = [
     "name", "labels", "environment", "workingDirectory", "tmpfs", "isReadOnly",
+    "outputQuota",  // bounded by the server, --output-quota-max
+    "whenOutputFull",
   ]
   /// Limits that take nothing from others. `bestEffort` is looked at where bounds are.
   static let harmlessLimits: Set<String> = [

@@ -48,7 +48,9 @@ struct LogsCommand: ClientCommand {
       request.follow = true
       request.cursor = end.cursor
     }
-    _ = try await session.client.output(of: request) { try await printer.print($0) }
+    _ = try await session.client.output(
+      of: request, onGap: { try await session.output.tell($0) },
+      onChunk: { try await printer.print($0) })
     return ExitCode.success
   }
 

@@ -41,9 +41,9 @@ struct RunCommand: ClientCommand {
     LimitNotes(job).print()
     interrupts.withLock { $0.started(job.id) }
     do {
-      let end = try await session.client.output(of: OutputRequest(job: job.id)) { chunk in
-        try await session.output.write(chunk)
-      }
+      let end = try await session.client.output(
+        of: OutputRequest(job: job.id), onGap: { try await session.output.tell($0) },
+        onChunk: { try await session.output.write($0) })
       try await session.output.finish()  // before our own word on how it ended
       return Self.tell(end.hasJob ? end.job : try await session.client.wait(job.id))
     } catch {

@@ -37,6 +37,13 @@ struct ServeCommand: LoopCommand, Sendable {
   @Option(help: "When that file cannot be written: refuse starts, or allow them.")
   var auditFailure = AuditFailure.refuse
   @Option(help: "debug, info, notice, warning or error.") var logLevel = LogLevel.info
+  @Option(
+    help: "Bytes of output kept of a job that does not say how many.", transform: Values.size)
+  var outputQuota: Int64 = 4 << 30
+  @Option(
+    help: "The most that a job may ask for. (default: as much as it likes)",
+    transform: Values.size)
+  var outputQuotaMax: Int64?
   @Flag(help: "Stop all jobs when the server ends.") var stopJobsOnExit = false
 
   func execute() throws -> Never {
@@ -93,6 +100,8 @@ struct ServeCommand: LoopCommand, Sendable {
     var configuration = WorkerConfiguration(stateDirectory: self.stateDir)
     configuration.cgroupRoot = self.cgroupRoot
     configuration.hiddenPaths = try paths.map(Path.absolute)
+    configuration.defaultOutputQuota = self.outputQuota
+    configuration.maxOutputQuota = self.outputQuotaMax
     let worker = try await Worker.open(configuration)
     do {
       try await worker.prepare()

@@ -36,6 +36,8 @@ struct JobOptions: ParsableArguments, Sendable {
 
   @OptionGroup(title: "Isolation") var tree: TreeOptions
 
+  @OptionGroup(title: "Output") var output: OutputOptions
+
   @Argument(
     parsing: .postTerminator,
     help: ArgumentHelp("The program and its arguments, after --.", valueName: "command"))
@@ -60,6 +62,7 @@ struct JobOptions: ParsableArguments, Sendable {
       $0.limits = self.limit.message
       $0.network = self.net.message
       self.tree.set(&$0)
+      self.output.set(&$0)
     }
   }
 }
