@@ -9,7 +9,7 @@ DESTDIR ?=
 CERTS ?= certs
 WORKER := .build/worker
 
-.PHONY: build install reproducible test test-vm demo bench lint format proto proto-check tsan asan \
+.PHONY: build install reproducible test test-vm demo bench bench-output lint format proto proto-check tsan asan \
 	certs clean help
 
 build: ## One static, stripped binary at .build/worker (what plain `make` does)
@@ -38,6 +38,9 @@ asan: ## The unit rings under the address and leak sanitizers
 
 bench: build ## Ratios against ssh, crun, bubblewrap and a C floor, in one run (root)
 	@Tests/Bench/run
+
+bench-output: build ## What output costs: throughput, many followers, latency; PARTS="live latency" (root)
+	@Tests/Bench/output $(PARTS)
 
 lint: ## Formatting, house rules and shell scripts; changes nothing
 	@.make/lint

@@ -10,7 +10,7 @@ struct BenchCommand: ParsableCommand {
     abstract: "Measure.",
     discussion: "EXAMPLE: worker bench start --count 100 -- /bin/true",
     shouldDisplay: false,
-    subcommands: [BenchStartCommand.self])
+    subcommands: [BenchStartCommand.self, BenchFollowCommand.self])
 }
 
 /// `worker bench start`
