@@ -41,7 +41,7 @@ struct AuthWhoAmICommand: ClientCommand {
 
   private static func job(_ job: Worker_V1_JobRights) -> [(String, String)] {
     let allowed = job.allowed.sorted { $0.key < $1.key }.map {
-      ($0.key, $0.value.values.joined(separator: ", "))
+      ($0.key, $0.value.values.isEmpty ? "none" : $0.value.values.joined(separator: ", "))
     }
     let bounds = [("most a job", job.max), ("most in total", job.total)]
     return allowed
