@@ -2,7 +2,8 @@
 //
 // Deny, as the well-known container default does in effect: new kernels add harmless calls more often
 // than harmful ones, and an honest program must find what it needs. What is denied answers EPERM; what
-// programs try first and have a way around (clone3, io_uring) answers ENOSYS, so that they take it.
+// programs try first and have a way around (clone3, io_uring) answers ENOSYS, so that they take it. The
+// list itself, with the reasons, is seccomp_calls.h.
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -12,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "CLinux.h"
 #include "seccomp.h"
 
 #if defined(__x86_64__)
@@ -25,8 +27,7 @@
 #define LOAD(field) \
   BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)offsetof(struct seccomp_data, field))
 #define ANSWER(code) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (code))
-#define DENY(call, code) \
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), ANSWER(code)
+#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 // CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: in a user namespace of its own a
 // job is root, and may mount the cgroup tree and lift its own limits.
@@ -39,34 +40,40 @@ static struct sock_filter program[] = {
 #if defined(__x86_64__)
     BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1), ANSWER(ENOSYS),
 #endif
-    // Namespaces. The flags of clone3 lie in memory, where a filter cannot look; libc falls back.
-    DENY(clone3, ENOSYS), DENY(setns, EPERM),
-    // Mounts, old and new interface.
-    DENY(mount, EPERM), DENY(umount2, EPERM), DENY(pivot_root, EPERM), DENY(move_mount, EPERM),
-    DENY(open_tree, EPERM), DENY(fsopen, EPERM), DENY(fsconfig, EPERM), DENY(fsmount, EPERM),
-    DENY(fspick, EPERM), DENY(mount_setattr, EPERM),
-    // Keyrings know no namespaces but the user's.
-    DENY(add_key, EPERM), DENY(request_key, EPERM), DENY(keyctl, EPERM),
-    // Code for the kernel, and large ways into it.
-    DENY(init_module, EPERM), DENY(finit_module, EPERM), DENY(delete_module, EPERM),
-    DENY(kexec_load, EPERM), DENY(kexec_file_load, EPERM), DENY(bpf, EPERM),
-    DENY(perf_event_open, EPERM), DENY(userfaultfd, EPERM), DENY(io_uring_setup, ENOSYS),
-    DENY(io_uring_enter, ENOSYS), DENY(io_uring_register, ENOSYS),
-    // The host as a whole: its clock, swap, accounting, log, power.
-    DENY(settimeofday, EPERM), DENY(clock_settime, EPERM), DENY(swapon, EPERM),
-    DENY(swapoff, EPERM), DENY(acct, EPERM), DENY(quotactl, EPERM), DENY(syslog, EPERM),
-    DENY(reboot, EPERM), DENY(vhangup, EPERM),
-#if defined(__x86_64__)
-    DENY(iopl, EPERM), DENY(ioperm, EPERM),
-#endif
-    // Files by handle, past every mount that hides them.
-    DENY(open_by_handle_at, EPERM), DENY(name_to_handle_at, EPERM),
+#define DENIED(call, error, reason) \
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), ANSWER(error),
+#include "seccomp_calls.h"
+#undef DENIED
+    // personality(2) to ask, and the two that 32-bit build tools set: others undo what protects
+    // programs (READ_IMPLIES_EXEC, ADDR_NO_RANDOMIZE).
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_personality, 0, 7),
+    LOAD(args[0]),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 4, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0 /* PER_LINUX */, 3, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x8 /* PER_LINUX32 */, 2, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x20000 /* UNAME26 */, 1, 0),
+    ANSWER(EPERM), ALLOW,
+    // vsock(7) knows no network namespaces: it leads to the hypervisor and its other guests.
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 4),
+    LOAD(args[0]),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 40 /* AF_VSOCK */, 0, 1), ANSWER(EAFNOSUPPORT), ALLOW,
     // clone and unshare may do all but make namespaces.
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 3),
     LOAD(args[0]), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, namespace_flags, 0, 1), ANSWER(EPERM),
-    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    ALLOW,
 };
+
+#define DENIED(call, error, reason) {#call, SYS_##call, error, reason},
+static const struct clinux_denied_call denied_calls[] = {
+#include "seccomp_calls.h"
+};
+#undef DENIED
+
+const struct clinux_denied_call *clinux_denied_calls(int *count) {
+  *count = sizeof denied_calls / sizeof denied_calls[0];
+  return denied_calls;
+}
 
 __attribute__((no_sanitize("thread", "address", "undefined"))) int clinux_deny_system_calls(void) {
   struct sock_fprog filter = {

@@ -22,7 +22,7 @@ public struct Isolation: Hashable, Sendable {
     self.user = Self.user(spec, uid, gid)
     self.capabilities =
       uid == 0 || spec.hasUserNamespace
-      ? ResolvedUser.rootCapabilities.compactMap { Self.capabilityNames[$0] } : []
+      ? ResolvedUser.rootCapabilities(for: spec).compactMap { Self.capabilityNames[$0] } : []
     self.namespaces = ["pid", "mount", "uts", "ipc", "cgroup"]
     if spec.network != .host { self.namespaces.append("network") }
     if spec.hasUserNamespace { self.namespaces.append("user") }

@@ -36,7 +36,7 @@ struct Mounts: ~Copyable {
     let sources = try Sources(plan)
     let tree = try Root.make(plan, userNamespace: userNamespace ?? -1)
     let mounts = try self.system(tree, proc)
-    try mounts.maskProc()
+    try mounts.maskProc(isRoot: plan.hostUser.uid == 0)
     try mounts.perform(plan.mounts, sources)
     _ = chdir("/")  // cannot fail: it is where the root is
     return Kept(proc: mounts.takeProc(), userNamespace: userNamespace ?? -1)
@@ -57,9 +57,12 @@ struct Mounts: ~Copyable {
 
   private consuming func takeProc() -> OwnedDescriptor { self.proc }
 
-  private func maskProc() throws(SystemError) {
-    for name in KernelFiles.masked { try self.hide(name, in: self.proc) }
-    for name in KernelFiles.readOnly {
+  /// A user that is not root outside is kept from root's files by their modes, and starts sooner.
+  private func maskProc(isRoot: Bool) throws(SystemError) {
+    for name in KernelFiles.masked + (isRoot ? KernelFiles.maskedForRoot : []) {
+      try self.hide(name, in: self.proc)
+    }
+    for name in KernelFiles.readOnly + (isRoot ? KernelFiles.readOnlyForRoot : []) {
       guard let target = try Self.place(name, in: self.proc) else { continue }
       let copy = try DetachedMount(copying: target)
       try copy.set(Self.safe.union([.readOnly, .noExec]))
@@ -72,11 +75,13 @@ struct Mounts: ~Copyable {
 private enum KernelFiles {
   static let masked = [
     "acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "sched_debug", "scsi",
-    "slabinfo", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo",
+    "sysrq-trigger",
   ]
+  static let maskedForRoot = ["slabinfo", "timer_list", "timer_stats", "vmallocinfo"]
 
   /// Kernel settings: uid 0 owns them, and would write them even without capabilities.
-  static let readOnly = ["bus", "fs", "irq", "sys"]
+  static let readOnly = ["sys"]
+  static let readOnlyForRoot = ["bus", "fs", "irq"]
 }
 
 // The plan's mounts, one by one.

@@ -53,8 +53,11 @@ import Testing
 
   @Test func onlyRootGetsCapabilities() throws {
     let root = try #require(try ResolvedUser.resolve(.named("root"), in: self.database))
-    #expect(root.capabilities == 0xa004_25fb)
-    #expect(ResolvedUser.own(61_184).capabilities == 0)
+    var spec = JobSpec(command: ["true"])
+    #expect(root.capabilities(for: spec) == 0xa004_25fb)
+    #expect(ResolvedUser.own(61_184).capabilities(for: spec) == 0)
+    spec.network = .host
+    #expect(root.capabilities(for: spec) == 0xa004_05fb)
   }
 
   @Test func whatWasAskedWinsInTheEnvironment() {

@@ -108,5 +108,14 @@ int clinux_rename(int old_dir, const char *old_name, int new_dir, const char *ne
 /// The version of the kernel's file handle to `path` relative to `dir`, O_PATH | O_CLOEXEC.
 int clinux_open_path(int dir, const char *path);
 
+/// A line of the seccomp filter's deny list.
+struct clinux_denied_call {
+  const char *name;
+  int number;
+  int error;
+  const char *reason;
+};
+const struct clinux_denied_call *clinux_denied_calls(int *count);
+
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4), continued from `crc`; start with 0. C for SSE4.2.
 uint32_t clinux_crc32c(uint32_t crc, const void *data, size_t size);

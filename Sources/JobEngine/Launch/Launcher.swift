@@ -142,7 +142,7 @@ struct Launcher: Sendable {
       environment: JobEnvironment.make(id: job.id, user: user, asked: spec.environment),
       workdir: spec.workingDirectory ?? JobFolders.work, hostname: "job-\(job.id)",
       user: Spawn.User(uid: user.uid, gid: user.gid, groups: user.groups),
-      capabilities: user.capabilities)
+      capabilities: user.capabilities(for: spec))
     plan.resourceLimits = Self.resourceLimits(limits.resources)
     plan.ownNetwork = spec.network != .host
     let mounts = MountPlan(

@@ -73,18 +73,20 @@ struct ResolvedUser: Hashable, Sendable {
   }
 
   /// capabilities(7) the job may have, as a bit set.
-  ///
+  func capabilities(for spec: JobSpec) -> UInt64 {
+    guard self.uid == 0 || self.isNamespaceRoot else { return 0 }
+    return Self.rootCapabilities(for: spec).reduce(0) { $0 | 1 << $1 }
+  }
+
   /// Root gets what other tools give a root program that is not the host's administrator; without
   /// CAP_MKNOD, as no job needs a device of its own making. Everybody else gets none.
-  var capabilities: UInt64 {
-    self.uid == 0 || self.isNamespaceRoot ? Self.capabilities(Self.rootCapabilities) : 0
+  static func rootCapabilities(for spec: JobSpec) -> [UInt64] {
+    // On the host's network it would read what others send.
+    self.rootCapabilities.filter { $0 != self.netRaw || spec.network != .host }
   }
 
   /// chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
   /// sys_chroot, audit_write, setfcap.
-  static let rootCapabilities: [UInt64] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31]
-
-  private static func capabilities(_ numbers: [UInt64]) -> UInt64 {
-    numbers.reduce(0) { $0 | 1 << $1 }
-  }
+  private static let rootCapabilities: [UInt64] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31]
+  private static let netRaw: UInt64 = 13
 }

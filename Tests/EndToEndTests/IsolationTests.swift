@@ -1,0 +1,202 @@
+import Glibc
+import Linux
+import Testing
+
+/// What hostile jobs try. The table that they are measured against is docs/isolation.md.
+@Suite(.endToEnd, .serialized) struct IsolationTests {
+  @Test(.enabled(if: Programs.compiler != nil, "needs a C compiler for the probe"))
+  func everyProbeComesToWhatTheTableSays() async throws {
+    let table = try ProbeTable(documentation: Programs.documentation)
+    try await Host.with { host in
+      let probe = try await Programs.compile("probe", in: host.path)
+      let listener = try AbstractListener(name: host.path)
+      for (kind, options, identity) in [
+        ("default", [], "alice"), ("root", ["--user", "0"], "admin"),
+        ("userns", ["--userns"], "alice"),
+      ] as [(String, [String], String)] {
+        let environment = [
+          "PROBE_SECRET=\(host.certs)/server.key", "PROBE_ABSTRACT=\(listener.name)",
+          "PROBE_PORT=\(host.port)",
+        ].flatMap { ["--env", $0] }
+        let outcome = try await host.worker(
+          ["run"] + options + environment + ["--", probe], as: identity)
+        #expect(table.differences(from: outcome.text, kind: kind) == [], "\(outcome.stderr)")
+      }
+    }
+  }
+
+  /// CVE-2019-5736: a program that is a script of /proc/self/exe makes the kernel execute the worker.
+  @Test func theBinaryCannotBeWrittenThroughProc() async throws {
+    try await Host.with { host in
+      let before = try File.read("worker", in: try Self.binaryFolder(), limit: 1 << 30)
+      let script = """
+        printf '#!/proc/self/exe\\n' >/tmp/trap && chmod 755 /tmp/trap
+        for p in 1 self $$; do
+          (exec 3>/proc/$p/exe) 2>/dev/null && echo "opened $p"
+          (exec 3>>/proc/$p/exe) 2>/dev/null && echo "appended $p"
+        done
+        /tmp/trap >/dev/null 2>&1 & pid=$!
+        for i in 1 2 3 4 5 6 7 8 9; do (exec 3>>/proc/$pid/exe) 2>/dev/null && echo opened; done
+        echo done
+        """
+      let outcome = try await host.worker(
+        "run", "--user", "0", "--", "sh", "-c", script, as: "admin")
+      #expect(outcome.text == "done\n", "\(outcome)")
+      #expect(try File.read("worker", in: try Self.binaryFolder(), limit: 1 << 30) == before)
+    }
+  }
+
+  /// CVE-2024-21626: a working folder by way of a descriptor that was left open.
+  @Test func noDescriptorLeadsToTheHost() async throws {
+    try await Host.with { host in
+      for number in 3..<32 {
+        let outcome = try await host.worker(
+          "run", "--user", "0", "--workdir", "/proc/self/fd/\(number)", "--", "pwd", as: "admin")
+        #expect(outcome.code == 125, "\(number): \(outcome)")
+      }
+      let listed = try await host.worker(
+        "run", "--user", "0", "--", "sh", "-c", "ls -l /proc/$$/fd; :", as: "admin")
+      #expect(listed.text.split(separator: "\n").filter { $0.contains("->") }.count == 3)
+    }
+  }
+
+  /// CVE-2025-31133, -52565, -52881: links where the set-up mounts and masks.
+  @Test func linksInATreeLeadNoMountElsewhere() async throws {
+    try await Host.with { host in
+      for name in ["proc", "sys", "dev", "tmp", "var"] {
+        let tree = try Self.tree(in: host, name: "hostile-\(name)")
+        symlink("/etc", "\(tree)/\(name)")
+        let outcome = try await host.worker(
+          "run", "--user", "0", "--rootfs", tree, "--", "/bin/busybox", "true", as: "admin")
+        #expect(outcome.code == 125, "\(name): \(outcome)")
+        #expect(outcome.stderr.contains("no link of the tree is followed"), "\(outcome)")
+      }
+    }
+  }
+
+  @Test(.enabled(if: access("/usr/bin/busybox", X_OK) == 0, "needs busybox"))
+  func aTreeOfItsOwnIsAllThatIsSeen() async throws {
+    try await Host.with { host in
+      let tree = try Self.tree(in: host, name: "tree")
+      let busybox = ["--", "/bin/busybox"]
+      let list = try await host.worker(
+        ["run", "--rootfs", tree] + busybox + ["ls", "/"], as: "admin")
+      #expect(list.text == "bin\ndev\nproc\nsys\ntmp\nvar\n", "\(list)")
+      let root = try await host.worker(
+        ["run", "--rootfs", tree, "--userns"] + busybox + ["touch", "/made"], as: "admin")
+      #expect(root.code == 0, "\(root)")
+      var status = stat()
+      #expect(lstat("\(tree)/made", &status) == 0 && status.st_uid == 0)
+      let closed = try await host.worker(
+        ["run", "--rootfs", tree, "--userns", "--read-only"] + busybox + ["touch", "/more"],
+        as: "admin")
+      #expect(closed.code == 1 && closed.stderr.contains("Read-only"), "\(closed)")
+      let missing = try await host.worker(
+        ["run", "--rootfs", tree, "--", "/bin/none"], as: "admin")
+      #expect(missing.code == 127, "\(missing)")
+    }
+  }
+
+  @Test func whatCannotBeMountedIsRefusedWithTheReason() async throws {
+    try await Host.with { host in
+      symlink("/etc", "\(host.path)/link")
+      for (options, text) in [
+        (["--bind", "/no/such:/tmp/x"], "does not exist"),
+        (["--bind", "\(host.path)/link:/tmp/x"], "symbolic link: name the place itself, /etc"),
+        (["--bind", "\(host.state):/tmp/x"], "no job may see"),
+        (["--bind", "\(host.certs)/server.key:/tmp/x"], "no job may see"),
+        (["--bind", "/srv:/proc/x"], "must not be in /proc"),
+        (["--bind", "/srv:/no-such-place"], "is not in the job's tree"),
+        (["--bind", "/srv:/tmp/../etc"], "without '.' and '..'"),
+        (["--rootfs", "/etc/passwd"], "is not a folder"), (["--rootfs", "/no/such"], "not exist"),
+        (["--tmpfs", "/tmp/x:64M", "--memory", "16M"], "larger than the job's memory limit"),
+        (["--net", "nat"], "not built into this server"),
+        (["--user", "nobody-here"], "no such user"),
+        (["--userns", "--user", "1"], "leave the user away"),
+      ] {
+        let outcome = try await host.worker(["run"] + options + ["--", "true"], as: "admin")
+        #expect(outcome.code == 125 && outcome.stderr.contains(text), "\(options): \(outcome)")
+      }
+      for options in [
+        ["--bind", "/srv:/tmp/x"], ["--rootfs", "/srv"], ["--seccomp", "off"], ["--user", "0"],
+        ["--net", "host"],
+      ] {
+        let outcome = try await host.worker(["run"] + options + ["--", "true"])
+        #expect(outcome.code == 125 && outcome.stderr.contains("policy allows"), "\(outcome)")
+      }
+    }
+  }
+
+  @Test func twoUsersJobsDoNotMeet() async throws {
+    try await Host.with { host in
+      let script = "umask 0; echo secret >/tmp/shared; echo secret >/dev/shm/shared; sleep 100"
+      let id = try await host.startJob(["--", "sh", "-c", script])
+      let status = try await host.worker("status", id, "--json")
+      let uid = try #require(
+        status.text.split(separator: "\"").map(String.init).first { $0.hasPrefix("20132") })
+      let probe = """
+        cat /tmp/shared /dev/shm/shared; ls -d /proc/[0-9]* | wc -l
+        kill -9 -1 2>/dev/null; echo alive; find / -xdev -user \(uid.prefix { $0 != ":" }) 2>/dev/null
+        """
+      let outcome = try await host.worker(["run", "--", "sh", "-c", probe], as: "bob")
+      #expect(!outcome.text.contains("secret"), "\(outcome)")
+      #expect(!outcome.text.contains(id), "\(outcome)")
+      let after = try await host.worker("status", id)
+      #expect(after.text.contains("RUNNING"), "\(after)")
+    }
+  }
+
+  @Test func statusSaysWhatAJobGets() async throws {
+    try await Host.with { host in
+      let id = try await host.startJob(["--tmpfs", "/tmp/x:1M", "--", "sleep", "100"])
+      let page = try await host.worker("status", id).text
+      for text in [
+        "of its own", "capabilities:", "none", "pid mount uts ipc cgroup network",
+        "the host's tree, read-only", "/tmp/x: tmpfs of 1048576 bytes", "seccomp:",
+      ] { #expect(page.contains(text), "\(text) in \(page)") }
+    }
+  }
+
+  // MARK: What is needed
+
+  private static func binaryFolder() throws -> OwnedDescriptor {
+    let path = try File.realPath(try #require(Host.binary))
+    return try File.openFolder(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
+  }
+
+  /// A folder with nothing but busybox.
+  private static func tree(in host: Host, name: String) throws -> String {
+    let tree = "\(host.path)/\(name)"
+    try File.makeFolders("\(tree)/bin", mode: 0o755)
+    let folder = try File.openFolder("\(tree)/bin")
+    let program = try File.open("busybox", in: folder, O_WRONLY | O_CREAT, mode: 0o755)
+    let source = try File.readAll(try File.open("/usr/bin/busybox", O_RDONLY), limit: 64 << 20)
+    try File.writeAll(source, to: program)
+    try File.setMode(0o755, of: program)
+    return tree
+  }
+}
+
+/// An abstract socket of the host's that a job must not reach.
+final class AbstractListener {
+  let name: String
+  private let socket: OwnedDescriptor
+
+  init(name: String) throws {
+    self.name = "probe" + name.filter { $0 != "/" }.suffix(40)
+    self.socket = OwnedDescriptor(
+      owning: try check("socket") { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) })
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = [0] + Array(self.name.utf8)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    let size = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+    let raw = self.socket.rawValue
+    try withUnsafeMutablePointer(to: &address) { pointer in
+      try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+        try check("bind") { bind(raw, generic, size) }
+        try check("listen") { listen(raw, 1) }
+      }
+    }
+  }
+}
