@@ -133,7 +133,9 @@ import Testing
       let id = try await host.startJob(["--", "sh", "-c", script])
       let status = try await host.worker("status", id, "--json")
       let uid = try #require(
-        status.text.split(separator: "\"").map(String.init).first { $0.hasPrefix("20132") })
+        status.text.split(separator: "\"").map(String.init).first {
+          $0.hasPrefix("2013") && $0.contains(":")
+        })
       let probe = """
         cat /tmp/shared /dev/shm/shared; ls -d /proc/[0-9]* | wc -l
         kill -9 -1 2>/dev/null; echo alive; find / -xdev -user \(uid.prefix { $0 != ":" }) 2>/dev/null

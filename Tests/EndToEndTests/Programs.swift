@@ -41,7 +41,9 @@ struct ProbeTable {
   init(documentation: String) throws {
     for line in documentation.split(separator: "\n") {
       let cells = line.split(separator: "|").map { $0.filter { $0 != " " && $0 != "`" } }
-      guard line.hasPrefix("| "), cells.count == 4, cells[0] != "probe" else { continue }
+      guard line.hasPrefix("| "), cells.count == 4, cells[0] != "probe",
+        !cells[0].hasPrefix("-")
+      else { continue }
       self.expected[cells[0]] = ["default": cells[1], "root": cells[2], "userns": cells[3]]
     }
     try #require(self.expected.count > 40)
