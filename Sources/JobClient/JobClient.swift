@@ -75,6 +75,15 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
     return try await self.retrying { try await self.service.resumeJob(request).job }
   }
 
+  /// Changes those limits that are set.
+  package func update(_ job: String, _ limits: Worker_V1_Limits) async throws -> Job {
+    let request = Worker_V1_UpdateJobRequest.with {
+      $0.job = job
+      $0.limits = limits
+    }
+    return try await self.retrying { try await self.service.updateJob(request).job }
+  }
+
   package func get(_ job: String) async throws -> Job {
     let request = Worker_V1_GetJobRequest.with { $0.job = job }
     return try await self.retrying { try await self.service.getJob(request).job }

@@ -52,7 +52,22 @@ struct Adoption {
 
   private func record(_ id: JobID) throws(StoreError) -> JobRecord? {
     do throws(StoreError) {
-      return try JobRecord(try self.state.read(JobDirectory.spec, of: id))
+      var record = try JobRecord(try self.state.read(JobDirectory.spec, of: id))
+      if let changed = try self.limits(id) {
+        record.spec.limits = changed.limits
+        record.applied = changed.applied
+      }
+      return record
+    } catch {
+      if case .system(let cause) = error, cause.errno == ENOENT { return nil }
+      throw error
+    }
+  }
+
+  /// Nil where they were never changed.
+  private func limits(_ id: JobID) throws(StoreError) -> LimitsRecord? {
+    do throws(StoreError) {
+      return try LimitsRecord(try self.state.read(JobDirectory.limits, of: id))
     } catch {
       if case .system(let cause) = error, cause.errno == ENOENT { return nil }
       throw error

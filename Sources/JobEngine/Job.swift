@@ -16,6 +16,9 @@ final class Job: Sendable {
     self.state = Watched(lifecycle)
   }
 
+  /// As last changed, or as asked for.
+  var limits: Limits { self.state.value.limits ?? self.record.spec.limits }
+
   var summary: JobSummary {
     JobSummary(
       id: self.id, name: self.record.spec.name, owner: self.record.owner,
@@ -47,8 +50,10 @@ final class Job: Sendable {
   /// Everything known without asking the kernel: use and output of a living job are still missing.
   func status() -> JobStatus {
     let lifecycle = self.state.value
+    var spec = self.record.spec
+    spec.limits = lifecycle.limits ?? spec.limits
     var status = JobStatus(
-      id: self.id, spec: self.record.spec, owner: self.record.owner, state: lifecycle.state,
+      id: self.id, spec: spec, owner: self.record.owner, state: lifecycle.state,
       createTime: self.record.createTime, uid: self.record.uid, gid: self.record.gid)
     status.applied = lifecycle.applied
     status.startTime = lifecycle.start?.time
@@ -62,7 +67,7 @@ final class Job: Sendable {
     }
     status.endTime = record.time
     status.verdict = Verdict(
-      record, spec: self.record.spec, startTime: lifecycle.start?.time)
+      record, spec: spec, startTime: lifecycle.start?.time)
     status.usage = Usage(record.evidence)
     // What was in use when the last process went means nothing now.
     status.usage.memoryBytes = 0

@@ -14,6 +14,9 @@ struct JobLifecycle: Sendable {
   private(set) var phase = Phase.starting
   /// As read back from the kernel, known before the program runs.
   var applied: [String: AppliedLimit] = [:]
+  /// As last changed; nil: as asked for at the start.
+  private(set) var limits: Limits?
+  private(set) var isUpdating = false
   /// The kernel's files that tell what it uses, by the names `Usage` knows.
   var usageFiles: [ExitRecord.Evidence] = []
   /// Set by the keeper; nil until then, or for ever if the job did not get that far.
@@ -104,6 +107,27 @@ extension JobLifecycle {
     self.usageFiles = []
     return .publish
   }
+
+  enum OnUpdate: Hashable {
+    case begin
+    case isOver
+    /// Somebody else is at it.
+    case isBusy
+  }
+
+  mutating func beginUpdate() -> OnUpdate {
+    guard !self.isOver else { return .isOver }
+    guard !self.isUpdating else { return .isBusy }
+    self.isUpdating = true
+    return .begin
+  }
+
+  mutating func updated(_ limits: Limits, _ applied: [String: AppliedLimit]) {
+    self.limits = limits
+    self.applied = applied
+  }
+
+  mutating func endUpdate() { self.isUpdating = false }
 
   mutating func outputChanged() {
     self.outputGeneration &+= 1

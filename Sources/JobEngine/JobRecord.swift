@@ -26,13 +26,7 @@ extension JobRecord {
     fields.append("gid", self.gid)
     fields.append("boot", self.bootID)
     self.spec.append(to: &fields)
-    for (name, limit) in self.applied.sorted(by: { $0.key < $1.key }) {
-      fields.append("applied", name)
-      fields.append("applied.file", limit.file)
-      fields.append("applied.value", limit.value)
-      fields.append("applied.note", limit.note)
-      fields.append("applied.unenforced", limit.unenforced ?? "")
-    }
+    fields.append(self.applied)
     return fields.encoded(kind: "spec")
   }
 
@@ -45,15 +39,27 @@ extension JobRecord {
     self.uid = try fields.required("uid")
     self.gid = try fields.required("gid")
     self.bootID = fields["boot"]
-    self.applied = Self.applied(fields)
+    self.applied = fields.applied
+  }
+}
+
+extension Fields {
+  mutating func append(_ applied: [String: AppliedLimit]) {
+    for (name, limit) in applied.sorted(by: { $0.key < $1.key }) {
+      self.append("applied", name)
+      self.append("applied.file", limit.file)
+      self.append("applied.value", limit.value)
+      self.append("applied.note", limit.note)
+      self.append("applied.unenforced", limit.unenforced ?? "")
+    }
   }
 
-  private static func applied(_ fields: Fields) -> [String: AppliedLimit] {
-    let notes = fields.all("applied.note")
-    let unenforced = fields.all("applied.unenforced")
+  var applied: [String: AppliedLimit] {
+    let notes = self.all("applied.note")
+    let unenforced = self.all("applied.unenforced")
     var applied: [String: AppliedLimit] = [:]
-    let values = zip(fields.all("applied.file"), fields.all("applied.value"))
-    for (index, (name, (file, value))) in zip(fields.all("applied"), values).enumerated() {
+    let values = zip(self.all("applied.file"), self.all("applied.value"))
+    for (index, (name, (file, value))) in zip(self.all("applied"), values).enumerated() {
       var limit = AppliedLimit(file: file, value: value)
       // Records of older versions have neither.
       if index < notes.count { limit.note = notes[index] }

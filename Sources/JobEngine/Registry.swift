@@ -16,6 +16,9 @@ struct Registry: Sendable {
   /// Of unfinished jobs.
   private var names: [Key: JobID] = [:]
   private var requests: [Key: JobID] = [:]
+  /// What each unfinished job may have, as last changed.
+  private var held: [JobID: Limits] = [:]
+  var totals = HostTotals()
   /// Unfinished jobs by their owner.
   private var unfinished: [String: Set<JobID>] = [:]
   /// Of the range; an administrator may let several jobs share one.
@@ -56,6 +59,9 @@ struct Registry: Sendable {
         "the name '\(name.text)' is taken by the unfinished job \(other): choose another, or stop it"
       )
     }
+    try self.totals.check(
+      count: self.held.count, ofOwner: self.unfinished[owner]?.count ?? 0, owner: owner)
+    try self.totals.check(spec.limits, beside: self.held.values)
     try quota?.check(spec, beside: self.unfinished(of: owner), owner: owner)
     let uid: UInt32
     if let user {
@@ -81,6 +87,7 @@ struct Registry: Sendable {
       self.requests[Key(owner: job.record.owner, text: request)] = job.id
     }
     guard !isOver else { return }
+    self.held[job.id] = job.record.spec.limits
     self.unfinished[job.record.owner, default: []].insert(job.id)
     if let name = job.record.spec.name {
       self.names[Key(owner: job.record.owner, text: name)] = job.id
@@ -88,8 +95,30 @@ struct Registry: Sendable {
     for id in self.heldUserIDs(job) { self.userIDs[id, default: []].insert(job.id) }
   }
 
-  private func unfinished(of owner: String) -> [JobSpec] {
-    (self.unfinished[owner] ?? []).compactMap { self.jobs[$0]?.record.spec }
+  private func unfinished(of owner: String, but one: JobID? = nil) -> [JobSpec] {
+    (self.unfinished[owner] ?? []).compactMap { id in
+      guard id != one, var spec = self.jobs[id]?.record.spec else { return nil }
+      spec.limits = self.held[id] ?? spec.limits
+      return spec
+    }
+  }
+
+  /// Gives a job other limits, if they fit beside what the others have.
+  mutating func change(
+    _ job: Job, to limits: Limits, quota: OwnerQuota?
+  ) throws(WorkerError) {
+    guard self.held[job.id] != nil else { return }  // it has just ended, and that will be told
+    try self.totals.check(limits, beside: self.held.filter { $0.key != job.id }.values)
+    var spec = job.record.spec
+    spec.limits = limits
+    let owner = job.record.owner
+    try quota?.check(spec, beside: self.unfinished(of: owner, but: job.id), owner: owner)
+    self.held[job.id] = limits
+  }
+
+  /// A change that could not be made.
+  mutating func takeBack(_ limits: Limits, of job: Job) {
+    if self.held[job.id] != nil { self.held[job.id] = limits }
   }
 
   /// Those of the range, whether it was given them or an administrator named them.
@@ -107,6 +136,7 @@ struct Registry: Sendable {
   /// Gives back what only living jobs hold; another may have taken it since, if it was given back
   /// before.
   mutating func release(_ job: Job) {
+    self.held[job.id] = nil
     self.unfinished[job.record.owner]?.remove(job.id)
     if self.unfinished[job.record.owner]?.isEmpty == true {
       self.unfinished[job.record.owner] = nil

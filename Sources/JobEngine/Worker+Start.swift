@@ -59,9 +59,14 @@ extension Worker {
     }
   }
 
+  var launcher: Launcher {
+    Launcher(
+      state: self.state, layout: self.layout, hidden: self.configuration.hiddenPaths,
+      totals: self.configuration.totals)
+  }
+
   private func launch(_ job: Job, as user: ResolvedUser) async throws(WorkerError) {
-    let launcher = Launcher(
-      state: self.state, layout: self.layout, hidden: self.configuration.hiddenPaths)
+    let launcher = self.launcher
     let launch = try await Self.threads.run { () throws(WorkerError) in
       try launcher.launch(job, as: user)
     }

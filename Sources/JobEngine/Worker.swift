@@ -56,8 +56,10 @@ public final class Worker: Sendable {
     self.layout = layout
     self.state = state
     self.events = events
-    self.registry = Watched(
-      Registry(userIDs: configuration.userIDs, namespaceIDs: configuration.namespaceIDs))
+    var registry = Registry(
+      userIDs: configuration.userIDs, namespaceIDs: configuration.namespaceIDs)
+    registry.totals = configuration.totals
+    self.registry = Watched(registry)
   }
 
   /// Opens a state directory: finished jobs are listed, running ones adopted. Only one worker at a

@@ -24,6 +24,9 @@ public struct WorkerConfiguration: Sendable {
   /// Of these, jobs with a user namespace get 65536 each, in turn; above `userIDs`.
   public var namespaceIDs: ClosedRange<UInt32> = 0x7801_0000...0x7ffd_ffff
 
+  /// What all unfinished jobs may have together; nothing is bounded by default.
+  public var totals = HostTotals()
+
   /// A worker that keeps its state in `stateDirectory`.
   public init(stateDirectory: String) {
     self.stateDirectory = stateDirectory

@@ -18,12 +18,20 @@ enum Aftermath {
     try? Folder.removeTree(JobDirectory.files, in: folder)
   }
 
+  /// Longer than anything takes that can still die.
+  private static let patience: Int64 = 2000
+
   static func removeCgroups(_ plan: LaunchPlan) {
     if let path = plan.cgroup2 {
       // The second belt, see cgroups(7): PID 1's end has killed everything in its namespace, but
       // a process could have been moved into the group from outside.
       try? File.writeText("1", to: "\(path)/cgroup.kill")
-      CgroupFolder.remove(path)
+      if !CgroupFolder.remove(path) {
+        // What was moved in is still dying; an event says when it is gone. What cannot die is left
+        // to the engine, which looks again when the job is removed.
+        CgroupFolder.waitUntilEmpty(path, milliseconds: self.patience)
+        CgroupFolder.remove(path)
+      }
     }
     for path in plan.cgroupsV1 { CgroupFolder.remove(path) }
   }

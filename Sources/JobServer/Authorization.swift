@@ -55,6 +55,17 @@ package enum Authorization {
     return spec
   }
 
+  /// Whether the caller may give a job these limits; what is not among them stays as it is.
+  static func check(_ changes: Limits, _ caller: Caller) throws(RPCError) {
+    var spec = JobSpec(command: [])
+    spec.limits = changes
+    for cap in Cap.allCases {
+      guard let most = caller.rights.job.max[cap], let value = cap.value(in: spec), value > most
+      else { continue }
+      throw self.refusal(of: cap, value, most, caller)
+    }
+  }
+
   private static func refusal(_ what: String, of rule: SpecRule, _ caller: Caller) -> RPCError {
     let able = caller.policy.names(allowing: .startJob).filter { name in
       caller.policy.roles[name]?.job.isWider(than: caller.rights.job, in: rule) == true

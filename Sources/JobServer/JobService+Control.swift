@@ -24,4 +24,17 @@ extension JobService {
     self.journal.changed(job, "resumed", by: caller)
     return .with { $0.job = Worker_V1_Job(status) }
   }
+
+  package func updateJob(
+    request: Worker_V1_UpdateJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_UpdateJobResponse {
+    let caller = try context.caller
+    let changes = try Limits(request.limits)
+    let job = try await self.find(request.job, for: .updateJob, caller)
+    try Authorization.check(changes, caller)
+    let status = try await self.engine.update(
+      job.id, changes, quota: caller.rights.job.quota)
+    self.journal.changed(job, "updated", by: caller)
+    return .with { $0.job = Worker_V1_Job(status) }
+  }
 }

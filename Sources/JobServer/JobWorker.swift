@@ -13,6 +13,9 @@ package protocol JobWorker: Sendable {
   ) async throws(WorkerError) -> JobStatus
   func signal(_ id: JobID, _ signal: Int32, by identity: String) async throws(WorkerError)
   func pause(_ id: JobID) async throws(WorkerError) -> JobStatus
+  func update(
+    _ id: JobID, _ changes: Limits, quota: OwnerQuota?
+  ) async throws(WorkerError) -> JobStatus
   func resume(_ id: JobID) async throws(WorkerError) -> JobStatus
   func status(_ id: JobID) async throws(WorkerError) -> JobStatus
   func jobs() -> [JobSummary]

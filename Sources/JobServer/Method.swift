@@ -8,6 +8,7 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
   case signalJob = "SignalJob"
   case pauseJob = "PauseJob"
   case resumeJob = "ResumeJob"
+  case updateJob = "UpdateJob"
   case getJob = "GetJob"
   case listJobs = "ListJobs"
   case streamOutput = "StreamOutput"
@@ -27,7 +28,7 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
   var changesSomething: Bool {
     switch self {
     case .startJob, .stopJob, .signalJob, .removeJob: true
-    case .pauseJob, .resumeJob: true
+    case .pauseJob, .resumeJob, .updateJob: true
     case .getJob, .listJobs, .streamOutput, .waitJob, .getServerInfo: false
     case .whoAmI, .checkAccess: false
     }
@@ -38,7 +39,7 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
     switch self {
     case .listJobs, .getServerInfo, .whoAmI, .checkAccess: true
     case .startJob, .stopJob, .signalJob, .removeJob, .getJob, .streamOutput, .waitJob: false
-    case .pauseJob, .resumeJob: false
+    case .pauseJob, .resumeJob, .updateJob: false
     }
   }
 

@@ -28,6 +28,7 @@ struct WorkerCommand: ParsableCommand {
           RunCommand.self, StartCommand.self, StopCommand.self, SignalCommand.self,
           StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self,
           RemoveCommand.self, WhyCommand.self, PauseCommand.self, ResumeCommand.self,
+          UpdateCommand.self,
           TopCommand.self,
         ]),
       CommandGroup(

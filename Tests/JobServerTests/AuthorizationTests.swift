@@ -41,6 +41,10 @@ import Testing
     Row(method: .resumeJob, roles: ["user"], own: .allowed, others: .noSuchJob),
     Row(method: .resumeJob, roles: ["viewer"], own: .refused, others: .refused),
     Row(method: .resumeJob, roles: ["user", "viewer"], own: .allowed, others: .noSuchJob),
+    Row(method: .updateJob, roles: ["admin"], own: .allowed, others: .allowed),
+    Row(method: .updateJob, roles: ["user"], own: .allowed, others: .noSuchJob),
+    Row(method: .updateJob, roles: ["viewer"], own: .refused, others: .refused),
+    Row(method: .updateJob, roles: ["user", "viewer"], own: .allowed, others: .noSuchJob),
     Row(method: .getJob, roles: ["admin"], own: .allowed, others: .allowed),
     Row(method: .getJob, roles: ["user"], own: .allowed, others: .noSuchJob),
     Row(method: .getJob, roles: ["viewer"], own: .allowed, others: .allowed),
@@ -176,6 +180,12 @@ import Testing
         })
     case .pauseJob: _ = try await service.pauseJob(.with { $0.job = job })
     case .resumeJob: _ = try await service.resumeJob(.with { $0.job = job })
+    case .updateJob:
+      _ = try await service.updateJob(
+        .with {
+          $0.job = job
+          $0.limits.pids = 10
+        })
     case .getJob: _ = try await service.getJob(.with { $0.job = job })
     case .listJobs: _ = try await service.listJobs(Worker_V1_ListJobsRequest())
     case .streamOutput:

@@ -55,6 +55,15 @@ final class FakeEngine: JobWorker {
     return status
   }
 
+  func update(
+    _ id: JobID, _ changes: Limits, quota: OwnerQuota?
+  ) async throws(WorkerError) -> JobStatus {
+    try self.record("update \(id)")
+    var status = try self.known(id)
+    status.spec.limits = changes
+    return status
+  }
+
   func resume(_ id: JobID) async throws(WorkerError) -> JobStatus {
     try self.record("resume \(id)")
     return try self.known(id)

@@ -65,6 +65,13 @@ final class ScriptedService: Worker_V1_JobService.SimpleServiceProtocol {
     return Worker_V1_ResumeJobResponse()
   }
 
+  func updateJob(
+    request: Worker_V1_UpdateJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_UpdateJobResponse {
+    _ = try self.next(request)
+    return Worker_V1_UpdateJobResponse()
+  }
+
   func getJob(
     request: Worker_V1_GetJobRequest, context: ServerContext
   ) async throws -> Worker_V1_GetJobResponse {

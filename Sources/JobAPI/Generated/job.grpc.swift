@@ -106,6 +106,19 @@ package enum Worker_V1_JobService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "UpdateJob" metadata.
+        package enum UpdateJob: Sendable {
+            /// Request type for "UpdateJob".
+            package typealias Input = Worker_V1_UpdateJobRequest
+            /// Response type for "UpdateJob".
+            package typealias Output = Worker_V1_UpdateJobResponse
+            /// Descriptor for "UpdateJob".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "worker.v1.JobService"),
+                method: "UpdateJob",
+                type: .unary
+            )
+        }
         /// Namespace for "GetJob" metadata.
         package enum GetJob: Sendable {
             /// Request type for "GetJob".
@@ -217,6 +230,7 @@ package enum Worker_V1_JobService: Sendable {
             SignalJob.descriptor,
             PauseJob.descriptor,
             ResumeJob.descriptor,
+            UpdateJob.descriptor,
             GetJob.descriptor,
             ListJobs.descriptor,
             StreamOutput.descriptor,
@@ -342,6 +356,24 @@ extension Worker_V1_JobService {
             request: GRPCCore.StreamingServerRequest<Worker_V1_ResumeJobRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_ResumeJobResponse>
+
+        /// Handle the "UpdateJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes limits of a job that runs: all that are set, or none.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Worker_V1_UpdateJobRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Worker_V1_UpdateJobResponse` messages.
+        func updateJob(
+            request: GRPCCore.StreamingServerRequest<Worker_V1_UpdateJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_UpdateJobResponse>
 
         /// Handle the "GetJob" method.
         ///
@@ -589,6 +621,24 @@ extension Worker_V1_JobService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Worker_V1_ResumeJobResponse>
 
+        /// Handle the "UpdateJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes limits of a job that runs: all that are set, or none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_UpdateJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Worker_V1_UpdateJobResponse` message.
+        func updateJob(
+            request: GRPCCore.ServerRequest<Worker_V1_UpdateJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Worker_V1_UpdateJobResponse>
+
         /// Handle the "GetJob" method.
         ///
         /// > Source IDL Documentation:
@@ -833,6 +883,24 @@ extension Worker_V1_JobService {
             context: GRPCCore.ServerContext
         ) async throws -> Worker_V1_ResumeJobResponse
 
+        /// Handle the "UpdateJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes limits of a job that runs: all that are set, or none.
+        ///
+        /// - Parameters:
+        ///   - request: A `Worker_V1_UpdateJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Worker_V1_UpdateJobResponse` to respond with.
+        func updateJob(
+            request: Worker_V1_UpdateJobRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Worker_V1_UpdateJobResponse
+
         /// Handle the "GetJob" method.
         ///
         /// > Source IDL Documentation:
@@ -1041,6 +1109,17 @@ extension Worker_V1_JobService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Worker_V1_JobService.Method.UpdateJob.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_UpdateJobRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_UpdateJobResponse>(),
+            handler: { request, context in
+                try await self.updateJob(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Worker_V1_JobService.Method.GetJob.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_GetJobRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_GetJobResponse>(),
@@ -1183,6 +1262,17 @@ extension Worker_V1_JobService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_ResumeJobResponse> {
         let response = try await self.resumeJob(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func updateJob(
+        request: GRPCCore.StreamingServerRequest<Worker_V1_UpdateJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_UpdateJobResponse> {
+        let response = try await self.updateJob(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -1339,6 +1429,19 @@ extension Worker_V1_JobService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Worker_V1_ResumeJobResponse> {
         return GRPCCore.ServerResponse<Worker_V1_ResumeJobResponse>(
             message: try await self.resumeJob(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func updateJob(
+        request: GRPCCore.ServerRequest<Worker_V1_UpdateJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Worker_V1_UpdateJobResponse> {
+        return GRPCCore.ServerResponse<Worker_V1_UpdateJobResponse>(
+            message: try await self.updateJob(
                 request: request.message,
                 context: context
             ),
@@ -1579,6 +1682,29 @@ extension Worker_V1_JobService {
             deserializer: some GRPCCore.MessageDeserializer<Worker_V1_ResumeJobResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_ResumeJobResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "UpdateJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes limits of a job that runs: all that are set, or none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_UpdateJobRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_UpdateJobRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_UpdateJobResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func updateJob<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_UpdateJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_UpdateJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_UpdateJobResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_UpdateJobResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "GetJob" method.
@@ -1948,6 +2074,40 @@ extension Worker_V1_JobService {
             try await self.client.unary(
                 request: request,
                 descriptor: Worker_V1_JobService.Method.ResumeJob.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "UpdateJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes limits of a job that runs: all that are set, or none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_UpdateJobRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_UpdateJobRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_UpdateJobResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func updateJob<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_UpdateJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_UpdateJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_UpdateJobResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_UpdateJobResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Worker_V1_JobService.Method.UpdateJob.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -2378,6 +2538,35 @@ extension Worker_V1_JobService.ClientProtocol {
         )
     }
 
+    /// Call the "UpdateJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes limits of a job that runs: all that are set, or none.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Worker_V1_UpdateJobRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func updateJob<Result>(
+        request: GRPCCore.ClientRequest<Worker_V1_UpdateJobRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_UpdateJobResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.updateJob(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_UpdateJobRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_UpdateJobResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "GetJob" method.
     ///
     /// > Source IDL Documentation:
@@ -2774,6 +2963,39 @@ extension Worker_V1_JobService.ClientProtocol {
             metadata: metadata
         )
         return try await self.resumeJob(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes limits of a job that runs: all that are set, or none.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func updateJob<Result>(
+        _ message: Worker_V1_UpdateJobRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_UpdateJobResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Worker_V1_UpdateJobRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.updateJob(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -49,11 +49,12 @@ struct Launcher: Sendable {
   let state: StateDirectory
   let layout: CgroupLayout
   let hidden: [String]
+  var totals = HostTotals()
 
   /// Does all that comes before the keeper's own work; leaves nothing behind when it fails.
   func launch(_ job: Job, as user: ResolvedUser) throws(WorkerError) -> Launch {
     try CgroupRoot.prepare(self.layout)
-    let limits = job.record.spec.limits
+    let limits = self.totals.filling(job.record.spec.limits, self.layout)
     let host = self.host(for: limits)
     let survey = LimitSurvey(limits, layout: self.layout, host: host)
     if !limits.bestEffort, let (name, reason) = survey.refusal {
@@ -205,7 +206,7 @@ struct Launcher: Sendable {
     }
   }
 
-  private func host(for limits: Limits) -> HostFacts {
+  func host(for limits: Limits) -> HostFacts {
     HostFacts.read(self.layout, disks: limits.limitsIO ? self.disks() : .found([]))
   }
 

@@ -45,6 +45,7 @@ struct ServeCommand: LoopCommand, Sendable {
     transform: Values.size)
   var outputQuotaMax: Int64?
   @Flag(help: "Stop all jobs when the server ends.") var stopJobsOnExit = false
+  @OptionGroup(title: "All jobs together") var totals: TotalsOptions
 
   func execute() throws -> Never {
     // Before a key is read: none of it shall end in a core dump or in a debugger.
@@ -99,6 +100,7 @@ struct ServeCommand: LoopCommand, Sendable {
   private func openWorker(hiding paths: [String]) async throws -> Worker {
     var configuration = WorkerConfiguration(stateDirectory: self.stateDir)
     configuration.cgroupRoot = self.cgroupRoot
+    configuration.totals = self.totals.totals
     configuration.hiddenPaths = try paths.map(Path.absolute)
     configuration.defaultOutputQuota = self.outputQuota
     configuration.maxOutputQuota = self.outputQuotaMax

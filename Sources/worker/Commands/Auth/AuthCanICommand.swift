@@ -56,7 +56,7 @@ struct AuthCanICommand: ClientCommand {
     "run": "StartJob", "start": "StartJob", "stop": "StopJob", "signal": "SignalJob",
     "status": "GetJob", "why": "GetJob", "list": "ListJobs", "ps": "ListJobs",
     "logs": "StreamOutput", "wait": "WaitJob", "rm": "RemoveJob", "info": "GetServerInfo",
-    "pause": "PauseJob", "resume": "ResumeJob",
+    "pause": "PauseJob", "resume": "ResumeJob", "update": "UpdateJob", "top": "ListJobs",
     "whoami": "WhoAmI", "can-i": "CheckAccess",
   ]
 

@@ -1,0 +1,104 @@
+import Linux
+
+/// What all unfinished jobs of a worker may have together, so that they leave the host alive; nil
+/// means no bound of that kind.
+///
+/// A job that asks for no limit of a bounded kind gets the total itself as its limit, and counts for
+/// nothing in the sum: no single job can have more than all may have, and none is refused for a limit
+/// that nobody thought of. What asks for limits is held to the sum.
+public struct HostTotals: Hashable, Sendable {
+  /// How many jobs.
+  public var jobs: Int?
+  /// How many of one owner.
+  public var jobsPerOwner: Int?
+  /// Cores.
+  public var cpu: Double?
+  /// Bytes.
+  public var memory: Int64?
+  /// Processes and threads.
+  public var pids: Int64?
+
+  /// No bound at all.
+  public init() {}
+
+  /// What suits this host: 1024 jobs, nine tenths of its memory, half of the processes its kernel
+  /// allows. No bound of cores, as the kernel shares them.
+  public static func suitable() -> HostTotals {
+    var totals = HostTotals()
+    totals.jobs = 1024
+    totals.memory = self.memory(of: (try? File.readText("/proc/meminfo")) ?? "").map { $0 / 10 * 9 }
+    let limits = ["/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"].compactMap {
+      (try? File.readText($0)).flatMap { Int64($0.prefix { !$0.isWhitespace }) }
+    }
+    totals.pids = limits.min().map { $0 / 2 }
+    return totals
+  }
+
+  /// A line is `MemTotal:  8039284 kB`, see proc_meminfo(5).
+  static func memory(of meminfo: String) -> Int64? {
+    let line = meminfo.split(separator: "\n").first { $0.hasPrefix("MemTotal:") }
+    return line?.split(separator: " ").dropFirst().first.flatMap { Int64($0) }.map { $0 << 10 }
+  }
+}
+
+extension HostTotals {
+  /// Whether one more job fits beside those that there are.
+  func check(count: Int, ofOwner: Int, owner: String) throws(WorkerError) {
+    if let jobs = self.jobs, count >= jobs {
+      throw WorkerError(
+        .resourceExhausted,
+        "this host has \(count) unfinished jobs, and the server allows \(jobs): wait for one to "
+          + "end, or stop one")
+    }
+    if let jobs = self.jobsPerOwner, ofOwner >= jobs {
+      throw WorkerError(
+        .resourceExhausted,
+        "'\(owner)' has \(ofOwner) unfinished jobs, and the server allows each user \(jobs): wait "
+          + "for one to end, or stop one")
+    }
+  }
+
+  /// Whether these limits fit beside those of the other unfinished jobs.
+  func check(_ limits: Limits, beside others: some Collection<Limits>) throws(WorkerError) {
+    try Self.check("cpu", limits.cpu, self.cpu, others.reduce(0) { $0 + ($1.cpu ?? 0) })
+    try Self.check(
+      "memory", limits.memory.map(Double.init), self.memory.map(Double.init),
+      others.reduce(0) { $0 + Double($1.memory ?? 0) })
+    try Self.check(
+      "pids", limits.pids.map(Double.init), self.pids.map(Double.init),
+      others.reduce(0) { $0 + Double($1.pids ?? 0) })
+  }
+
+  private static func check(
+    _ name: String, _ wanted: Double?, _ bound: Double?, _ held: Double
+  ) throws(WorkerError) {
+    guard let wanted, let bound, held + wanted > bound else { return }
+    throw WorkerError(
+      .resourceExhausted,
+      "\(name): the unfinished jobs of this host have \(self.text(held)) of the \(self.text(bound)) "
+        + "that the server allows, and this one asks for \(self.text(wanted)): ask for less, or wait "
+        + "for one to end")
+  }
+
+  /// The limits that a job gets: where it asked for none, the total, if this host can enforce it.
+  func filling(_ limits: Limits, _ layout: CgroupLayout) -> Limits {
+    var limits = limits
+    if layout.place(of: CPU.self) != nil { limits.cpu = limits.cpu ?? self.cpu }
+    if layout.place(of: PIDs.self) != nil { limits.pids = limits.pids ?? self.pids }
+    guard limits.memory == nil, let memory = self.memory, layout.place(of: Memory.self) != nil
+    else { return limits }
+    // A limit of memory is one of swap, too, and a job that asked for neither shall keep its swap.
+    guard !Self.hasSwap else { return limits }
+    limits.memory = max(memory, limits.memoryHigh ?? 0)
+    return limits
+  }
+
+  private static var hasSwap: Bool {
+    // The first line is a headline, see swapon(8).
+    ((try? File.readText("/proc/swaps")) ?? "").split(separator: "\n").count > 1
+  }
+
+  private static func text(_ value: Double) -> String {
+    value == value.rounded() ? "\(Int64(value))" : "\(value)"
+  }
+}
