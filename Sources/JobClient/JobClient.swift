@@ -44,6 +44,12 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
     return try await self.retrying { try await self.service.startJob(request).job }
   }
 
+  /// What would become of a job's limits; starts nothing.
+  package func plan(_ spec: Worker_V1_JobSpec) async throws -> Worker_V1_PlanJobResponse {
+    let request = Worker_V1_PlanJobRequest.with { $0.spec = spec }
+    return try await self.retrying { try await self.service.planJob(request) }
+  }
+
   /// Ends a job and answers when it is gone; `grace` nil is the server's default.
   package func stop(_ job: String, signal: String = "", grace: Duration? = nil) async throws -> Job
   {

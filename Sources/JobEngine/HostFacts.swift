@@ -4,12 +4,13 @@ import Linux
 struct HostFacts: Hashable, Sendable {
   /// The disks behind what a job can write, or why one of them cannot be limited.
   enum Disks: Hashable, Sendable {
-    case found([JobDisk])
+    /// `unlimited`: places that can be read and are on no disk, as `/mnt (nfs4)`.
+    case found([JobDisk], unlimited: [String] = [])
     case failure(String)
 
     var all: [JobDisk] {
       switch self {
-      case .found(let disks): disks
+      case .found(let disks, _): disks
       case .failure: []
       }
     }

@@ -60,14 +60,29 @@ struct LimitSurvey: Hashable, Sendable {
       + "limit"
   }
 
+  private static func notes(
+    onRate name: LimitName, _ layout: CgroupLayout, _ host: HostFacts
+  ) -> [String] {
+    var notes: [String] = []
+    if [.ioWrite, .ioWriteOps].contains(name), layout.place(of: IO.self)?.0 == .v1 {
+      notes.append(
+        "on cgroup v1 for direct and synced writes; others reach the disk later, not held to it")
+    }
+    if [.ioRead, .ioReadOps].contains(name), case .found(_, let places) = host.disks,
+      !places.isEmpty
+    {
+      notes.append("not for what is at " + places.joined(separator: ", "))
+    }
+    return notes
+  }
+
   private mutating func note(_ limits: Limits, _ layout: CgroupLayout, _ host: HostFacts) {
     if let cpu = limits.cpu, cpu > Double(host.cores) {
       self.notes[.cpu] = "more than the \(host.cores) cores of this host"
     }
-    guard layout.place(of: IO.self)?.0 == .v1 else { return }
-    for name in [LimitName.ioWrite, .ioWriteOps] where self.enforceable.has(name) {
-      self.notes[name] =
-        "on cgroup v1 for direct and synced writes; others reach the disk later, not held to it"
+    for name in LimitName.rates where self.enforceable.has(name) {
+      let notes = Self.notes(onRate: name, layout, host)
+      if !notes.isEmpty { self.notes[name] = notes.joined(separator: "; ") }
     }
   }
 }

@@ -56,7 +56,7 @@ extension Launcher {
     _ job: Job, from old: Limits, to new: Limits, _ changes: Limits
   ) throws(WorkerError) -> [String: AppliedLimit] {
     let cgroup = try self.cgroup(of: job)
-    let host = self.host(for: new)
+    let host = self.host(for: new, of: job.record.spec)
     let survey = LimitSurvey(new, layout: self.layout, host: host)
     for name in changes.asked {
       guard let reason = survey.refused[name] else { continue }

@@ -48,6 +48,16 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     return .with { $0.job = Worker_V1_Job(status) }
   }
 
+  package func planJob(
+    request: Worker_V1_PlanJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_PlanJobResponse {
+    let caller = try context.caller
+    let spec = try Authorization.bounded(try JobSpec(request.spec), caller)
+    try await caller.allowed(.planJob, spec: request.spec.digest)
+    return Worker_V1_PlanJobResponse(
+      try await self.engine.plan(spec), cgroupVersion: self.information.cgroupVersion)
+  }
+
   package func stopJob(
     request: Worker_V1_StopJobRequest, context: ServerContext
   ) async throws -> Worker_V1_StopJobResponse {

@@ -8,6 +8,7 @@ package protocol JobWorker: Sendable {
   func start(
     _ spec: JobSpec, owner: String, requestID: String?, quota: OwnerQuota?
   ) async throws(WorkerError) -> JobStatus
+  func plan(_ spec: JobSpec) async throws(WorkerError) -> JobPlan
   func stop(
     _ id: JobID, signal: Int32, grace: Duration, by identity: String
   ) async throws(WorkerError) -> JobStatus

@@ -4,6 +4,7 @@ import JobAPI
 /// The methods of the API. A new one does not compile until `changesSomething` knows it.
 package enum Method: String, CaseIterable, Hashable, Sendable {
   case startJob = "StartJob"
+  case planJob = "PlanJob"
   case stopJob = "StopJob"
   case signalJob = "SignalJob"
   case pauseJob = "PauseJob"
@@ -27,7 +28,7 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
   /// What the built-in role `viewer` may not do.
   var changesSomething: Bool {
     switch self {
-    case .startJob, .stopJob, .signalJob, .removeJob: true
+    case .startJob, .planJob, .stopJob, .signalJob, .removeJob: true
     case .pauseJob, .resumeJob, .updateJob: true
     case .getJob, .listJobs, .streamOutput, .waitJob, .getServerInfo: false
     case .whoAmI, .checkAccess: false
@@ -39,9 +40,12 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
     switch self {
     case .listJobs, .getServerInfo, .whoAmI, .checkAccess: true
     case .startJob, .stopJob, .signalJob, .removeJob, .getJob, .streamOutput, .waitJob: false
-    case .pauseJob, .resumeJob, .updateJob: false
+    case .planJob, .pauseJob, .resumeJob, .updateJob: false
     }
   }
+
+  /// Allowed to whom this other method is, where a policy does not name it.
+  var follows: Method? { self == .planJob ? .startJob : nil }
 
   /// Tells of nothing but the caller's own rights, so that whoever has any may know them.
   var isAboutOneself: Bool { self == .whoAmI || self == .checkAccess }

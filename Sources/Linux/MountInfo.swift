@@ -5,12 +5,30 @@ package struct MountInfo: Hashable, Sendable {
   /// The folder of the file system that is mounted.
   package var root: String
   package var mountPoint: String
+  /// Of this mount, as `rw` and `nosuid`.
+  package var options: [String]
   package var type: String
+  /// What was mounted, as `/dev/sda1`.
+  package var source: String
+  /// Of the file system, as `rw` and `upperdir=/x`.
   package var superOptions: [String]
 
   /// Every line that makes sense, in order.
   package static func parse(_ text: String) -> [MountInfo] {
     text.split(separator: "\n").compactMap(Self.init(line:))
+  }
+
+  /// The mount that shows `path`: the deepest, and of several on one place the last.
+  package static func showing(_ path: String, in mounts: [MountInfo]) -> MountInfo? {
+    var found: MountInfo?
+    for mount in mounts where mount.shows(path) {
+      if mount.mountPoint.utf8.count >= found?.mountPoint.utf8.count ?? 0 { found = mount }
+    }
+    return found
+  }
+
+  private func shows(_ path: String) -> Bool {
+    self.mountPoint == "/" || path == self.mountPoint || path.hasPrefix(self.mountPoint + "/")
   }
 
   init?(line: Substring) {
@@ -21,7 +39,9 @@ package struct MountInfo: Hashable, Sendable {
     self.device = String(fields[2])
     self.root = Self.unescaped(fields[3])
     self.mountPoint = Self.unescaped(fields[4])
+    self.options = fields[5].split(separator: ",").map(String.init)
     self.type = String(fields[dash + 1])
+    self.source = Self.unescaped(fields[dash + 2])
     self.superOptions = fields[dash + 3].split(separator: ",").map(String.init)
   }
 

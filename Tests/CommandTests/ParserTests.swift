@@ -104,7 +104,7 @@ import Testing
     (["start", "--ulimit", "nofile", "--", "x"], "'nofile' is invalid for '--ulimit"),
     (["start", "--ulimit", "nofile=1:2:3", "--", "x"], "'nofile=1:2:3' is invalid for '--ulimit"),
     (["start", "--ulimit", "nofile=-1", "--", "x"], "'nofile=-1' is invalid for '--ulimit"),
-    (["start", "--plan", "--", "x"], "--plan"),
+    (["run", "--json", "--", "x"], "--json is for --plan"),
     (["start", "--bind", "/a", "--", "x"], "'/a' is invalid for '--bind"),
     (["start", "--bind", "/a:/b:write", "--", "x"], "invalid for '--bind"),
     (["start", "--tmpfs", "/a:much", "--", "x"], "'/a:much' is invalid for '--tmpfs"),

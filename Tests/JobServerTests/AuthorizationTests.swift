@@ -25,6 +25,10 @@ import Testing
     Row(method: .startJob, roles: ["user"], own: .allowed, others: .allowed),
     Row(method: .startJob, roles: ["viewer"], own: .refused, others: .refused),
     Row(method: .startJob, roles: ["user", "viewer"], own: .allowed, others: .allowed),
+    Row(method: .planJob, roles: ["admin"], own: .allowed, others: .allowed),
+    Row(method: .planJob, roles: ["user"], own: .allowed, others: .allowed),
+    Row(method: .planJob, roles: ["viewer"], own: .refused, others: .refused),
+    Row(method: .planJob, roles: ["user", "viewer"], own: .allowed, others: .allowed),
     Row(method: .stopJob, roles: ["admin"], own: .allowed, others: .allowed),
     Row(method: .stopJob, roles: ["user"], own: .allowed, others: .noSuchJob),
     Row(method: .stopJob, roles: ["viewer"], own: .refused, others: .refused),
@@ -106,7 +110,7 @@ import Testing
   }
 
   private static let withoutJob: [JobServer.Method] = [
-    .startJob, .listJobs, .getServerInfo, .whoAmI, .checkAccess,
+    .startJob, .planJob, .listJobs, .getServerInfo, .whoAmI, .checkAccess,
   ]
 
   /// Another owner's job and one that does not exist: same code, same words but for the id.
@@ -171,6 +175,7 @@ import Testing
   static func call(_ method: Method, on job: String, _ service: Service) async throws {
     switch method {
     case .startJob: _ = try await service.startJob(.with { $0.spec.command = ["true"] })
+    case .planJob: _ = try await service.planJob(.with { $0.spec.command = ["true"] })
     case .stopJob: _ = try await service.stopJob(.with { $0.job = job })
     case .signalJob:
       _ = try await service.signalJob(

@@ -34,6 +34,13 @@ final class FakeEngine: JobWorker {
       id: Self.newID, spec: spec, owner: owner, state: .running, createTime: 1, uid: 1, gid: 1)
   }
 
+  func plan(_ spec: JobSpec) async throws(WorkerError) -> JobPlan {
+    try self.record("plan \(spec.command.joined(separator: " "))")
+    var limit = PlannedLimit(name: "pids", file: "pids.max", folder: "/cg", value: "10")
+    limit.applied = "10"
+    return JobPlan(limits: [limit], folders: ["/cg"])
+  }
+
   func stop(
     _ id: JobID, signal: Int32, grace: Duration, by identity: String
   ) async throws(WorkerError) -> JobStatus {

@@ -37,6 +37,13 @@ final class ScriptedService: Worker_V1_JobService.SimpleServiceProtocol {
     return .with { $0.job.id = "aaaaaaaaaaaaaaaa" }
   }
 
+  func planJob(
+    request: Worker_V1_PlanJobRequest, context: ServerContext
+  ) async throws -> Worker_V1_PlanJobResponse {
+    _ = try self.next(request)
+    return Worker_V1_PlanJobResponse()
+  }
+
   func stopJob(
     request: Worker_V1_StopJobRequest, context: ServerContext
   ) async throws -> Worker_V1_StopJobResponse {

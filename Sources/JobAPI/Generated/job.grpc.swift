@@ -223,6 +223,19 @@ package enum Worker_V1_JobService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "PlanJob" metadata.
+        package enum PlanJob: Sendable {
+            /// Request type for "PlanJob".
+            package typealias Input = Worker_V1_PlanJobRequest
+            /// Response type for "PlanJob".
+            package typealias Output = Worker_V1_PlanJobResponse
+            /// Descriptor for "PlanJob".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "worker.v1.JobService"),
+                method: "PlanJob",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "worker.v1.JobService" service.
         package static let descriptors: [GRPCCore.MethodDescriptor] = [
             StartJob.descriptor,
@@ -238,7 +251,8 @@ package enum Worker_V1_JobService: Sendable {
             RemoveJob.descriptor,
             GetServerInfo.descriptor,
             WhoAmI.descriptor,
-            CheckAccess.descriptor
+            CheckAccess.descriptor,
+            PlanJob.descriptor
         ]
     }
 }
@@ -519,6 +533,25 @@ extension Worker_V1_JobService {
             request: GRPCCore.StreamingServerRequest<Worker_V1_CheckAccessRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_CheckAccessResponse>
+
+        /// Handle the "PlanJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What would become of the limits of a job on this host: tried in an empty cgroup. Starts nothing.
+        /// > Allowed to whom StartJob is.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Worker_V1_PlanJobRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Worker_V1_PlanJobResponse` messages.
+        func planJob(
+            request: GRPCCore.StreamingServerRequest<Worker_V1_PlanJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_PlanJobResponse>
     }
 
     /// Service protocol for the "worker.v1.JobService" service.
@@ -783,6 +816,25 @@ extension Worker_V1_JobService {
             request: GRPCCore.ServerRequest<Worker_V1_CheckAccessRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Worker_V1_CheckAccessResponse>
+
+        /// Handle the "PlanJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What would become of the limits of a job on this host: tried in an empty cgroup. Starts nothing.
+        /// > Allowed to whom StartJob is.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_PlanJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Worker_V1_PlanJobResponse` message.
+        func planJob(
+            request: GRPCCore.ServerRequest<Worker_V1_PlanJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Worker_V1_PlanJobResponse>
     }
 
     /// Simple service protocol for the "worker.v1.JobService" service.
@@ -1046,6 +1098,25 @@ extension Worker_V1_JobService {
             request: Worker_V1_CheckAccessRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Worker_V1_CheckAccessResponse
+
+        /// Handle the "PlanJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What would become of the limits of a job on this host: tried in an empty cgroup. Starts nothing.
+        /// > Allowed to whom StartJob is.
+        ///
+        /// - Parameters:
+        ///   - request: A `Worker_V1_PlanJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Worker_V1_PlanJobResponse` to respond with.
+        func planJob(
+            request: Worker_V1_PlanJobRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Worker_V1_PlanJobResponse
     }
 }
 
@@ -1207,6 +1278,17 @@ extension Worker_V1_JobService.StreamingServiceProtocol {
                 )
             }
         )
+        router.registerHandler(
+            forMethod: Worker_V1_JobService.Method.PlanJob.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_PlanJobRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_PlanJobResponse>(),
+            handler: { request, context in
+                try await self.planJob(
+                    request: request,
+                    context: context
+                )
+            }
+        )
     }
 }
 
@@ -1361,6 +1443,17 @@ extension Worker_V1_JobService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_CheckAccessResponse> {
         let response = try await self.checkAccess(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func planJob(
+        request: GRPCCore.StreamingServerRequest<Worker_V1_PlanJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Worker_V1_PlanJobResponse> {
+        let response = try await self.planJob(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -1550,6 +1643,19 @@ extension Worker_V1_JobService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Worker_V1_CheckAccessResponse> {
         return GRPCCore.ServerResponse<Worker_V1_CheckAccessResponse>(
             message: try await self.checkAccess(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func planJob(
+        request: GRPCCore.ServerRequest<Worker_V1_PlanJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Worker_V1_PlanJobResponse> {
+        return GRPCCore.ServerResponse<Worker_V1_PlanJobResponse>(
+            message: try await self.planJob(
                 request: request.message,
                 context: context
             ),
@@ -1890,6 +1996,30 @@ extension Worker_V1_JobService {
             deserializer: some GRPCCore.MessageDeserializer<Worker_V1_CheckAccessResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_CheckAccessResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "PlanJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What would become of the limits of a job on this host: tried in an empty cgroup. Starts nothing.
+        /// > Allowed to whom StartJob is.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_PlanJobRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_PlanJobRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_PlanJobResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func planJob<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_PlanJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_PlanJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_PlanJobResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_PlanJobResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -2385,6 +2515,41 @@ extension Worker_V1_JobService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "PlanJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What would become of the limits of a job on this host: tried in an empty cgroup. Starts nothing.
+        /// > Allowed to whom StartJob is.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Worker_V1_PlanJobRequest` message.
+        ///   - serializer: A serializer for `Worker_V1_PlanJobRequest` messages.
+        ///   - deserializer: A deserializer for `Worker_V1_PlanJobResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func planJob<Result>(
+            request: GRPCCore.ClientRequest<Worker_V1_PlanJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Worker_V1_PlanJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Worker_V1_PlanJobResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_PlanJobResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Worker_V1_JobService.Method.PlanJob.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -2793,6 +2958,36 @@ extension Worker_V1_JobService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_CheckAccessRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_CheckAccessResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "PlanJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What would become of the limits of a job on this host: tried in an empty cgroup. Starts nothing.
+    /// > Allowed to whom StartJob is.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Worker_V1_PlanJobRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func planJob<Result>(
+        request: GRPCCore.ClientRequest<Worker_V1_PlanJobRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_PlanJobResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.planJob(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Worker_V1_PlanJobRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Worker_V1_PlanJobResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -3259,6 +3454,40 @@ extension Worker_V1_JobService.ClientProtocol {
             metadata: metadata
         )
         return try await self.checkAccess(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "PlanJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What would become of the limits of a job on this host: tried in an empty cgroup. Starts nothing.
+    /// > Allowed to whom StartJob is.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func planJob<Result>(
+        _ message: Worker_V1_PlanJobRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Worker_V1_PlanJobResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Worker_V1_PlanJobRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.planJob(
             request: request,
             options: options,
             onResponse: handleResponse

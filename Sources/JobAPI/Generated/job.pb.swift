@@ -2039,6 +2039,93 @@ package nonisolated struct Worker_V1_CheckAccessResponse: Sendable {
   fileprivate var _allowed: Bool? = nil
 }
 
+package nonisolated struct Worker_V1_PlanJobRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var spec: Worker_V1_JobSpec {
+    get {_spec ?? Worker_V1_JobSpec()}
+    set {_spec = newValue}
+  }
+  /// Returns true if `spec` has been explicitly set.
+  package var hasSpec: Bool {self._spec != nil}
+  /// Clears the value of `spec`. Subsequent reads from it will return its default value.
+  package mutating func clearSpec() {self._spec = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _spec: Worker_V1_JobSpec? = nil
+}
+
+package nonisolated struct Worker_V1_PlanJobResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Those asked for, and what comes with them.
+  package var limits: [Worker_V1_PlannedLimit] = []
+
+  /// Whether StartJob would take the limits.
+  package var startable: Bool {
+    get {_startable ?? false}
+    set {_startable = newValue}
+  }
+  /// Returns true if `startable` has been explicitly set.
+  package var hasStartable: Bool {self._startable != nil}
+  /// Clears the value of `startable`. Subsequent reads from it will return its default value.
+  package mutating func clearStartable() {self._startable = nil}
+
+  /// `v2`, `v1` or `hybrid`.
+  package var cgroupVersion: String = String()
+
+  /// The folders below which the job's cgroups would be made.
+  package var cgroupFolders: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _startable: Bool? = nil
+}
+
+/// One limit before a start.
+package nonisolated struct Worker_V1_PlannedLimit: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The field's name in Limits, as `ioRead`, or a resource's.
+  package var name: String = String()
+
+  /// The kernel's file, as `io.max`; RLIMIT_NOFILE and the like for setrlimit(2).
+  package var file: String = String()
+
+  /// The cgroup's parent folder. Empty for setrlimit(2).
+  package var folder: String = String()
+
+  /// What would be written.
+  package var value: String = String()
+
+  /// What the kernel made of it in an empty cgroup.
+  package var applied: String = String()
+
+  /// For disks: from the path to the device, as `/ on ext4 > 8:1 sda1 > 8:0 sda`.
+  package var devices: [String] = []
+
+  /// What is to be known of it.
+  package var note: String = String()
+
+  /// Not empty: why it cannot be enforced.
+  package var unenforced: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "worker.v1"
@@ -4427,6 +4514,154 @@ nonisolated extension Worker_V1_CheckAccessResponse: SwiftProtobuf.Message, Swif
     if lhs._allowed != rhs._allowed {return false}
     if lhs.access != rhs.access {return false}
     if lhs.reason != rhs.reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_PlanJobRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PlanJobRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}spec\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._spec) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._spec {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_PlanJobRequest, rhs: Worker_V1_PlanJobRequest) -> Bool {
+    if lhs._spec != rhs._spec {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_PlanJobResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PlanJobResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limits\0\u{1}startable\0\u{3}cgroup_version\0\u{3}cgroup_folders\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.limits) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self._startable) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.cgroupVersion) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.cgroupFolders) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.limits.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.limits, fieldNumber: 1)
+    }
+    try { if let v = self._startable {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 2)
+    } }()
+    if !self.cgroupVersion.isEmpty {
+      try visitor.visitSingularStringField(value: self.cgroupVersion, fieldNumber: 3)
+    }
+    if !self.cgroupFolders.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.cgroupFolders, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_PlanJobResponse, rhs: Worker_V1_PlanJobResponse) -> Bool {
+    if lhs.limits != rhs.limits {return false}
+    if lhs._startable != rhs._startable {return false}
+    if lhs.cgroupVersion != rhs.cgroupVersion {return false}
+    if lhs.cgroupFolders != rhs.cgroupFolders {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_PlannedLimit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PlannedLimit"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}file\0\u{1}folder\0\u{1}value\0\u{1}applied\0\u{1}devices\0\u{1}note\0\u{1}unenforced\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.file) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.folder) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.value) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.applied) }()
+      case 6: try { try decoder.decodeRepeatedStringField(value: &self.devices) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.note) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.unenforced) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.file.isEmpty {
+      try visitor.visitSingularStringField(value: self.file, fieldNumber: 2)
+    }
+    if !self.folder.isEmpty {
+      try visitor.visitSingularStringField(value: self.folder, fieldNumber: 3)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularStringField(value: self.value, fieldNumber: 4)
+    }
+    if !self.applied.isEmpty {
+      try visitor.visitSingularStringField(value: self.applied, fieldNumber: 5)
+    }
+    if !self.devices.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.devices, fieldNumber: 6)
+    }
+    if !self.note.isEmpty {
+      try visitor.visitSingularStringField(value: self.note, fieldNumber: 7)
+    }
+    if !self.unenforced.isEmpty {
+      try visitor.visitSingularStringField(value: self.unenforced, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_PlannedLimit, rhs: Worker_V1_PlannedLimit) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.file != rhs.file {return false}
+    if lhs.folder != rhs.folder {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.applied != rhs.applied {return false}
+    if lhs.devices != rhs.devices {return false}
+    if lhs.note != rhs.note {return false}
+    if lhs.unenforced != rhs.unenforced {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -55,7 +55,7 @@ struct Launcher: Sendable {
   func launch(_ job: Job, as user: ResolvedUser) throws(WorkerError) -> Launch {
     try CgroupRoot.prepare(self.layout)
     let limits = self.totals.filling(job.record.spec.limits, self.layout)
-    let host = self.host(for: limits)
+    let host = self.host(for: limits, of: job.record.spec)
     let survey = LimitSurvey(limits, layout: self.layout, host: host)
     if !limits.bestEffort, let (name, reason) = survey.refusal {
       throw WorkerError(.failedPrecondition, "cannot limit \(name.text): \(reason)")
@@ -206,28 +206,31 @@ struct Launcher: Sendable {
     }
   }
 
-  func host(for limits: Limits) -> HostFacts {
-    HostFacts.read(self.layout, disks: limits.limitsIO ? self.disks() : .found([]))
+  func host(for limits: Limits, of spec: JobSpec) -> HostFacts {
+    HostFacts.read(self.layout, disks: limits.limitsIO ? self.disks(spec) : .found([]))
   }
 
-  /// The disks that IO limits are set on: those behind what every job sees.
-  private func disks() -> HostFacts.Disks {
-    // What everybody may read, as /usr, counts as well: a limit is for each disk. A root in memory, as
-    // in small guests, has none.
-    let paths = [self.state.jobsPath] + (FileSystem.isInMemory("/") ? [] : ["/"])
-    var disks: [JobDisk] = []
-    for path in paths {
-      do throws(BlockDeviceError) {
-        let disk = try BlockDevice.disk(under: path)
-        if disks.contains(where: { $0.device == disk }) { continue }
-        disks.append(JobDisk(disk, chain: path, sharing: JobDisk.sharing(of: disk)))
-      } catch {
-        return .failure(
-          "\(error.reason): " + (path == "/" ? "" : "move the state directory to a disk, or ")
-            + "start the job without IO limits")
-      }
+  /// The disks that IO limits are set on.
+  private func disks(_ spec: JobSpec) -> HostFacts.Disks {
+    let mounts: [MountInfo]
+    do throws(SystemError) {
+      mounts = MountInfo.parse(try File.readText("/proc/self/mountinfo", limit: 64 << 20))
+    } catch {
+      return .failure("the host's mounts cannot be read: \(error)")
     }
-    return .found(disks)
+    // A root in memory, as in small guests, has no disk, and neither has a bind from there.
+    let root = spec.rootfs ?? "/"
+    let places = ([root] + spec.binds.filter(\.isWritable).map(\.source))
+      .filter { !FileSystem.isInMemory($0) }
+    // What is mounted in the tree that the job sees, and what else it may read.
+    let seen = mounts.filter { spec.rootfs == nil || $0.isBelow(root) }
+    let read = spec.binds.filter { !$0.isWritable }.map(\.source)
+    let disks = JobDisks.find(
+      paths: [self.state.jobsPath] + places, more: seen.map(\.mountPoint) + read,
+      hidden: self.hidden + [self.state.path], mounts: mounts,
+      resolver: DiskResolver(mounts: mounts))
+    guard case .failure(let reason) = disks else { return disks }
+    return .failure("\(reason): use a place on a disk, or start the job without this limit")
   }
 }
 

@@ -70,7 +70,7 @@ package enum PolicyFile {
     let rest = try fields["*"].map(self.scope)
     var scopes: [(Method, Scope)] = []
     for method in Method.allCases {
-      if let field = fields[method.rawValue] {
+      if let field = fields[method.rawValue] ?? method.follows.flatMap({ fields[$0.rawValue] }) {
         scopes.append((method, try self.scope(field)))
       } else {
         scopes.append((method, rest ?? (method.isAboutOneself ? .own : .nobodys)))

@@ -20,10 +20,17 @@ struct RunCommand: ClientCommand {
 
   @OptionGroup(title: "Job Options") var job: JobOptions
   @OptionGroup(title: "Connection") var connection: ConnectionOptions
+  @Flag(help: "Print a plan (--plan) as JSON.") var json = false
 
-  func validate() throws { try self.job.requireCommand() }
+  func validate() throws {
+    try self.job.requireCommand()
+    guard !self.json || self.job.plan else {
+      throw ValidationError("--json is for --plan: the output of run is the job's")
+    }
+  }
 
   func run(_ session: Session) async throws -> Int32 {
+    if self.job.plan { return try await session.tellPlan(self.job.spec, json: self.json) }
     let interrupts = Lock(Interrupts())
     return try await withThrowingTaskGroup(of: Int32?.self) { group in
       group.addTask { try await self.follow(session, interrupts) }

@@ -15,11 +15,12 @@ struct StartCommand: ClientCommand {
 
   @OptionGroup(title: "Job Options") var job: JobOptions
   @OptionGroup(title: "Connection") var connection: ConnectionOptions
-  @Flag(help: "Print the job as JSON.") var json = false
+  @Flag(help: "Print the job, or the plan, as JSON.") var json = false
 
   func validate() throws { try self.job.requireCommand() }
 
   func run(_ session: Session) async throws -> Int32 {
+    if self.job.plan { return try await session.tellPlan(self.job.spec, json: self.json) }
     let job = try await session.client.start(self.job.spec)
     LimitNotes(job).print()
     try StandardStream.stdout.write(self.json ? try JSON.text(job) : "\(job.id)\n")

@@ -38,6 +38,9 @@ struct JobOptions: ParsableArguments, Sendable {
 
   @OptionGroup(title: "Output") var output: OutputOptions
 
+  @Flag(help: "Say which limits would be enforced and how; start nothing.")
+  var plan = false
+
   @Argument(
     parsing: .postTerminator,
     help: ArgumentHelp("The program and its arguments, after --.", valueName: "command"))

@@ -1,0 +1,62 @@
+import Linux
+
+extension Worker {
+  /// Tells what `start` would make of the limits of `spec`: what is written where, and what cannot be
+  /// enforced. Tried in an empty cgroup, which is removed again; starts nothing.
+  public func plan(_ spec: JobSpec) async throws(WorkerError) -> JobPlan {
+    try spec.validate()
+    try self.checkPrivileges()
+    let launcher = self.launcher
+    return try await Self.threads.run { () throws(WorkerError) in try launcher.plan(spec) }
+  }
+}
+
+extension Launcher {
+  /// Blocks.
+  fileprivate func plan(_ spec: JobSpec) throws(WorkerError) -> JobPlan {
+    try CgroupRoot.prepare(self.layout)
+    let limits = self.totals.filling(spec.limits, self.layout)
+    let host = self.host(for: limits, of: spec)
+    let survey = LimitSurvey(limits, layout: self.layout, host: host)
+    let cgroups = CgroupPlan(
+      id: .random(), limits: survey.enforceable, disks: host.disks.all, layout: self.layout)
+    let (cgroup, held) = try Cgroup.make(cgroups, bestEffort: true)
+    cgroup.remove()
+    return JobPlan(survey, cgroups, applied: survey.applied(held), disks: host.disks.all)
+  }
+}
+
+extension JobPlan {
+  init(
+    _ survey: LimitSurvey, _ cgroups: CgroupPlan, applied: [String: AppliedLimit],
+    disks: [JobDisk]
+  ) {
+    let names = LimitName.allCases.filter { applied[$0.rawValue] != nil }
+    self.init(
+      limits: names.map { PlannedLimit($0, cgroups, applied[$0.rawValue], disks) },
+      folders: cgroups.folders.map { Self.parent($0.path) })
+  }
+
+  fileprivate static func parent(_ path: String) -> String {
+    String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex))
+  }
+}
+
+extension PlannedLimit {
+  fileprivate init(
+    _ name: LimitName, _ cgroups: CgroupPlan, _ applied: AppliedLimit?, _ disks: [JobDisk]
+  ) {
+    self.init(name: name.rawValue, file: applied?.file ?? "", value: applied?.value ?? "")
+    self.applied = applied?.value ?? ""
+    self.note = applied?.note ?? ""
+    self.unenforced = applied?.unenforced
+    for folder in cgroups.folders {
+      let settings = folder.settings.filter { $0.limits.contains(name) }
+      guard let first = settings.first else { continue }
+      self.file = first.file
+      self.folder = JobPlan.parent(folder.path)
+      self.value = settings.map(\.value).joined(separator: ", ")
+    }
+    if IO.limits.contains(name), self.unenforced == nil { self.devices = disks.map(\.chain) }
+  }
+}

@@ -1,0 +1,28 @@
+import JobAPI
+import JobEngine
+import SwiftProtobuf
+
+/// From the engine's plan to the API's.
+extension Worker_V1_PlanJobResponse {
+  init(_ plan: JobPlan, cgroupVersion: String) {
+    self.init()
+    self.limits = plan.limits.map { Worker_V1_PlannedLimit($0) }
+    self.startable = plan.limits.allSatisfy { $0.unenforced == nil }
+    self.cgroupVersion = cgroupVersion
+    self.cgroupFolders = plan.folders
+  }
+}
+
+extension Worker_V1_PlannedLimit {
+  fileprivate init(_ limit: PlannedLimit) {
+    self.init()
+    self.name = limit.name
+    self.file = limit.file
+    self.folder = limit.folder
+    self.value = limit.value
+    self.applied = limit.applied
+    self.devices = limit.devices
+    self.note = limit.note
+    self.unenforced = limit.unenforced ?? ""
+  }
+}

@@ -1,0 +1,87 @@
+import Linux
+import Testing
+
+@testable import JobEngine
+
+/// What a plan says, and that it starts nothing.
+@Suite(.serialized) struct PlanTests {
+  @Test(.requiresRoot) func planIsWhatAStartApplies() async throws {
+    try await withWorker { worker in
+      var spec = JobSpec(command: ["sleep", "1000"])
+      spec.limits.cpu = 0.5
+      spec.limits.memory = (64 << 20) + 1
+      spec.limits.ioWrite = 1 << 20
+      spec.limits.pids = 20
+      spec.limits.resources = [.nofile: ResourceLimit(soft: 64, hard: 64)]
+      let plan = try await worker.plan(spec)
+      #expect(worker.jobs().isEmpty)
+      #expect(
+        plan.limits.map(\.name) == ["cpu", "memory", "memorySwap", "ioWrite", "pids", "nofile"])
+      #expect(plan.limits.allSatisfy { $0.unenforced == nil })
+      let memory = try #require(plan.limits.first { $0.name == "memory" })
+      #expect(memory.value == "\((64 << 20) + 1)")
+      #expect(memory.applied == "\(64 << 20)")
+      let io = try #require(plan.limits.first { $0.name == "ioWrite" })
+      #expect(io.devices.first?.contains(" > ") == true)
+      let job = try await worker.start(spec, owner: "alice")
+      for limit in plan.limits {
+        #expect(job.applied[limit.name]?.value == limit.applied, "\(limit.name)")
+        #expect(job.applied[limit.name]?.file == limit.file, "\(limit.name)")
+      }
+    }
+  }
+
+  @Test(.requiresRoot) func planTellsOfEveryRefusalAtOnce() async throws {
+    try await withWorker { worker in
+      var spec = JobSpec(command: ["true"])
+      spec.limits.cpuset = "4000"
+      spec.limits.resources = [.nofile: ResourceLimit(soft: nil, hard: nil)]
+      spec.limits.pids = 10
+      let plan = try await worker.plan(spec)
+      #expect(plan.limits.map { $0.unenforced == nil } == [false, true, false])
+      #expect(plan.limits.last?.unenforced?.contains("fs.nr_open") == true)
+      await #expect(throws: WorkerError.self) { try await worker.start(spec, owner: "alice") }
+    }
+  }
+
+  @Test(.requiresRoot) func nonsenseIsRefusedAsInAStart() async throws {
+    try await withWorker { worker in
+      var spec = JobSpec(command: ["true"])
+      spec.limits.memory = 1
+      await #expect { try await worker.plan(spec) } throws: { isError($0, .invalidArgument) }
+    }
+  }
+
+  private static let mounts = MountInfo.parse(
+    """
+    20 1 8:0 / / rw - ext4 /dev/sda rw
+    21 20 8:16 / /data rw - ext4 /dev/sdb rw
+    22 20 0:50 / /mnt rw - nfs4 server:/x rw
+    23 20 0:51 / /ro ro - nfs4 server:/y rw
+    24 20 0:52 / /proc rw - proc proc rw
+    25 20 8:32 / /secret rw - ext4 /dev/sdc rw
+    """)
+
+  private func find(_ paths: [String]) throws -> HostFacts.Disks {
+    let folder = try TemporaryFolder()
+    for device in ["8:0", "8:16", "8:32"] {
+      try File.makeFolders("\(folder.path)/dev/block/\(device)")
+    }
+    return JobDisks.find(
+      paths: paths, more: Self.mounts.map(\.mountPoint), hidden: ["/secret"], mounts: Self.mounts,
+      resolver: DiskResolver(mounts: Self.mounts, sys: folder.path) { $0 })
+  }
+
+  @Test func everyDiskThatIsMountedIsLimitedAndWhatIsOnNoneIsNoted() throws {
+    let found = try self.find(["/var/lib/worker/jobs", "/"])
+    #expect(found.all.map(\.device.description) == ["8:0", "8:16"])
+    guard case .found(_, let unlimited) = found else { return }
+    #expect(unlimited == ["/mnt (nfs4)", "/ro (nfs4)"])
+  }
+
+  @Test func stateOnANetworkFileSystemIsRefused() throws {
+    #expect(
+      try self.find(["/mnt/state"])
+        == .failure("/mnt/state is on nfs4, which has no disk of its own"))
+  }
+}
