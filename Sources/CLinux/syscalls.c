@@ -140,6 +140,8 @@ int clinux_loopback_up(void) {
   return result;
 }
 
+void clinux_start_writing(int fd) { (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
+
 int clinux_set_hostname(const char *name, size_t length) { return sethostname(name, length); }
 
 int clinux_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); }

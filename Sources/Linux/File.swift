@@ -130,6 +130,12 @@ package enum File {
     }
   }
 
+  /// Sends what was written on its way without waiting: a hint, that changes nothing of what a later
+  /// `sync` has to promise. sync_file_range(2).
+  package static func startWriting(_ descriptor: borrowing OwnedDescriptor) {
+    clinux_start_writing(descriptor.rawValue)
+  }
+
   /// fsync(2).
   package static func sync(_ descriptor: borrowing OwnedDescriptor) throws(SystemError) {
     let raw = descriptor.rawValue

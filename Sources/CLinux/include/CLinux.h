@@ -88,6 +88,8 @@ int clinux_mount(
 
 /// Brings the interface `lo` of the current network namespace up, see netdevice(7).
 int clinux_loopback_up(void);
+/// sync_file_range(2) of the whole file, which waits for nothing; a hint, so it tells of no error.
+void clinux_start_writing(int fd);
 /// sethostname(2).
 int clinux_set_hostname(const char *name, size_t length);
 /// SIGKILL for the calling process when its parent thread ends, see PR_SET_PDEATHSIG in prctl(2).

@@ -123,8 +123,7 @@ struct Launcher: Sendable {
     // While the keeper sets up, what was asked goes to disk: it is there before anyone is told. The
     // keeper's plan means nothing after a power loss.
     do throws(SystemError) {
-      try File.sync(try File.open(JobDirectory.spec, in: place.folder, O_RDONLY))
-      try self.state.syncJobs(place.folder)
+      try self.sync(place.folder)
     } catch {
       // The keeper runs already: it is told to end, and its folder goes when it has.
       try? launch.keeper.process.signal(SIGKILL)
@@ -132,6 +131,16 @@ struct Launcher: Sendable {
       throw error
     }
     return launch
+  }
+
+  /// The folder first, while the keeper has not yet changed it: where file systems keep a journal, one
+  /// commit then holds everything, and what follows finds nothing left to do. For that the file's own
+  /// bytes must be on their way before.
+  private func sync(_ folder: borrowing OwnedDescriptor) throws(SystemError) {
+    let spec = try File.open(JobDirectory.spec, in: folder, O_RDONLY)
+    File.startWriting(spec)
+    try self.state.syncJobs(folder)
+    try File.sync(spec)
   }
 
   private func plan(
