@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,6 +142,8 @@ int clinux_loopback_up(void) {
 }
 
 void clinux_start_writing(int fd) { (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
+
+int clinux_unshare_network(void) { return unshare(CLONE_NEWNET); }
 
 int clinux_set_hostname(const char *name, size_t length) { return sethostname(name, length); }
 

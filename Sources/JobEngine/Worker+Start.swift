@@ -27,6 +27,7 @@ extension Worker {
       return try await self.status(job.id)
     case .new(let job):
       defer {
+        self.makeSpareKeeper()
         job.startEnded()
         self.registry.change { $0.startEnded() }
       }
@@ -38,6 +39,15 @@ extension Worker {
         throw error
       }
       return job.status()
+    }
+  }
+
+  /// For the next start; not waited for, but by `close`.
+  private func makeSpareKeeper() {
+    self.endings.change { $0 += 1 }
+    Self.threads.perform {
+      self.spareKeeper.fill(program: self.state.program)
+      self.endings.change { $0 -= 1 }
     }
   }
 
@@ -62,7 +72,7 @@ extension Worker {
   var launcher: Launcher {
     Launcher(
       state: self.state, layout: self.layout, hidden: self.configuration.hiddenPaths,
-      totals: self.configuration.totals)
+      totals: self.configuration.totals, spare: self.spareKeeper)
   }
 
   private func launch(_ job: Job, as user: ResolvedUser) async throws(WorkerError) {

@@ -45,7 +45,8 @@ public final class Worker: Sendable {
   let events: EventThread
   let registry: Watched<Registry>
   let foundProblems = Lock<[String]>([])
-  /// Ends of jobs that are being written down.
+  let spareKeeper = SpareKeeper()
+  /// Ends of jobs that are being written down, and spare keepers being made.
   let endings = Watched(0)
 
   init(
@@ -152,6 +153,7 @@ public final class Worker: Sendable {
       job.state.change { $0.close() }
     }
     await self.events.stop()
+    await Self.threads.run { self.spareKeeper.close() }
     // An end that was seen is written down before another worker may look.
     await self.endings.waitUncancelled { $0 == 0 }
     self.state.unlock()

@@ -15,13 +15,15 @@ struct Birth: ~Copyable {
   let orders: OwnedDescriptor
 
   /// Clones PID 1 into its namespaces and its cgroups.
-  static func clone(_ plan: LaunchPlan) throws(InitFailure) -> Birth {
-    do throws(SystemError) { return try self.make(plan) } catch {
+  static func clone(_ plan: LaunchPlan, hasNetwork: Bool) throws(InitFailure) -> Birth {
+    do throws(SystemError) { return try self.make(plan, hasNetwork: hasNetwork) } catch {
       throw InitFailure(step: "clone", error)
     }
   }
 
-  private static func make(_ plan: LaunchPlan) throws(SystemError) -> Birth {
+  private static func make(
+    _ plan: LaunchPlan, hasNetwork: Bool
+  ) throws(SystemError) -> Birth {
     let stdout = try Pipe()
     let stderr = try Pipe()
     let messages = try Pipe()
@@ -46,7 +48,7 @@ struct Birth: ~Copyable {
         null.rawValue, stdout.writeEnd.rawValue, stderr.writeEnd.rawValue, memory.rawValue,
         orders.readEnd.rawValue, messages.writeEnd.rawValue,
       ])
-    spawn.namespaces = Namespace.cloneFlags(for: plan)
+    spawn.namespaces = Namespace.cloneFlags(for: plan, hasNetwork: hasNetwork)
     spawn.cgroup = cgroup ?? -1
     spawn.attach = attach
     spawn.unsharesCgroup = spawn.namespaces & Namespace.cgroup.cloneFlag == 0

@@ -2,7 +2,8 @@
 //
 //   engine ──▶ keeper (outside: journal, timers, exit record) ──▶ PID 1 (inside) ──▶ target
 //
-// The keeper gets 3 the job's folder, 4 the lock, 5 the pipe to the engine; 0-2 are /dev/null. PID 1
+// The keeper gets 3 the job's folder, 4 the lock, 5 the pipe to the engine; 0-2 are /dev/null. A spare
+// one (`init spare`), started before there is a job, gets these three through a socket at 3. PID 1
 // gets 1 and 2 the output pipes, 3 the plan, 4 the keeper's orders (one signal number a byte), 5 the
 // pipe to the keeper. PID 1 holds nothing that a root job could profit from.
 import Glibc
@@ -10,10 +11,12 @@ import Linux
 
 /// The hidden role `init`: the keeper of a job, or PID 1 inside it.
 package enum JobInit {
-  /// Runs the role that `arguments` name (`init keeper`, `init pid1`) and ends the process.
+  /// Runs the role that `arguments` name (`init keeper`, `init spare` or `init pid1`) and ends the
+  /// process.
   package static func run(arguments: [String]) -> Never {
     switch arguments {
     case ["init", "keeper"]: Keeper.run()
+    case ["init", "spare"]: SpareKeeper.run()
     case ["init", "pid1"]: FirstProcess.run()
     default:
       // A person who finds the hidden role: say what it is.

@@ -6,14 +6,23 @@ import Linux
 /// of the end, whether or not a server is there to see it.
 enum Keeper {
   static func run() -> Never {
-    let folder = Inherited.take(3)
-    let lock = Inherited.take(4)  // held until this process is gone
-    let engine = Announcement(Inherited.take(5))
     self.becomeQuiet()
+    self.keep(
+      folder: Inherited.take(3), lock: Inherited.take(4), engine: Inherited.take(5),
+      hasNetwork: false)
+  }
+
+  /// Keeps one job to its end. `lock` is held until this process is gone; with `hasNetwork` it is in a
+  /// network namespace that is the job's.
+  static func keep(
+    folder: consuming OwnedDescriptor, lock: consuming OwnedDescriptor,
+    engine: consuming OwnedDescriptor, hasNetwork: Bool
+  ) -> Never {
+    let engine = Announcement(engine)
     do throws(InitFailure) {
       let plan = try self.plan(in: folder)
       let desk = try self.desk(folder, plan)
-      let birth = try self.birth(folder, plan)
+      let birth = try self.birth(folder, plan, hasNetwork: hasNetwork)
       var loop = KeeperLoop(
         folder: folder, engine: engine, plan: plan, desk: desk, birth: birth)
       loop.run()
@@ -27,7 +36,7 @@ enum Keeper {
   }
 
   /// What a supervisor or a lost terminal sends to a whole group must not end a job.
-  private static func becomeQuiet() {
+  static func becomeQuiet() {
     for number in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] { signal(number, SIG_IGN) }
     umask(0o077)
     Threads.nameCurrent("worker-keeper")  // an execveat leaves a descriptor's number as the name
@@ -55,9 +64,9 @@ enum Keeper {
   }
 
   private static func birth(
-    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, hasNetwork: Bool
   ) throws(InitFailure) -> Birth {
-    do throws(InitFailure) { return try Birth.clone(plan) } catch {
+    do throws(InitFailure) { return try Birth.clone(plan, hasNetwork: hasNetwork) } catch {
       Aftermath.removeCgroups(plan)
       Aftermath.removeFiles(in: folder)
       throw error

@@ -20,9 +20,11 @@ enum Namespace: CaseIterable {
   ///
   /// With v1 hierarchies the cgroup namespace is made later, by unshare after the attach to them: made
   /// here, its root would be the keeper's place, and a root job could leave its group.
-  static func cloneFlags(for plan: LaunchPlan) -> UInt64 {
+  ///
+  /// With `hasNetwork` the keeper is in a network namespace made for the job, which PID 1 inherits.
+  static func cloneFlags(for plan: LaunchPlan, hasNetwork: Bool) -> UInt64 {
     var wanted = Set(self.allCases)
-    if !plan.ownNetwork { wanted.remove(.network) }
+    if !plan.ownNetwork || hasNetwork { wanted.remove(.network) }
     if !plan.cgroupsV1.isEmpty || plan.cgroup2 == nil { wanted.remove(.cgroup) }
     return wanted.reduce(0) { $0 | $1.cloneFlag }
   }

@@ -9,4 +9,8 @@ enum Network {
     guard plan.ownNetwork else { return }
     try check("ioctl(SIOCSIFFLAGS, lo)") { clinux_loopback_up() }
   }
+
+  /// Moves this process into a network namespace for the job to come; false where that fails, and then
+  /// the job's first process makes its own.
+  static func makeAhead() -> Bool { clinux_unshare_network() == 0 }
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CLinuxDescriptors.h"
 #include "CLinuxMount.h"
 #include "CLinuxSocket.h"
 #include "CLinuxSpawn.h"
@@ -90,6 +91,8 @@ int clinux_mount(
 int clinux_loopback_up(void);
 /// sync_file_range(2) of the whole file, which waits for nothing; a hint, so it tells of no error.
 void clinux_start_writing(int fd);
+/// unshare(CLONE_NEWNET), for a process of one thread.
+int clinux_unshare_network(void);
 /// sethostname(2).
 int clinux_set_hostname(const char *name, size_t length);
 /// SIGKILL for the calling process when its parent thread ends, see PR_SET_PDEATHSIG in prctl(2).

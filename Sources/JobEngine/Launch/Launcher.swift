@@ -50,6 +50,7 @@ struct Launcher: Sendable {
   let layout: CgroupLayout
   let hidden: [String]
   var totals = HostTotals()
+  let spare: SpareKeeper
 
   /// Does all that comes before the keeper's own work; leaves nothing behind when it fails.
   func launch(_ job: Job, as user: ResolvedUser) throws(WorkerError) -> Launch {
@@ -119,7 +120,7 @@ struct Launcher: Sendable {
     record.applied = applied
     record.bootID = try ProcessIdentity.bootID()
     try File.replace(JobDirectory.spec, in: place.folder, with: record.encoded(), durable: false)
-    let launch = try self.spawn(place.folder, place.lock)
+    let launch = try self.keeper(for: job, place.folder, place.lock)
     // While the keeper sets up, what was asked goes to disk: it is there before anyone is told. The
     // keeper's plan means nothing after a power loss.
     do throws(SystemError) {
@@ -176,10 +177,23 @@ struct Launcher: Sendable {
     return plan
   }
 
-  private func spawn(
-    _ folder: borrowing OwnedDescriptor, _ lock: borrowing OwnedDescriptor
+  /// The spare one, which has a network of its own already, or a fresh one.
+  private func keeper(
+    for job: Job, _ folder: borrowing OwnedDescriptor, _ lock: borrowing OwnedDescriptor
   ) throws(SystemError) -> Launch {
     let answer = try Pipe()
+    if job.record.spec.network == .none,
+      let keeper = self.spare.take(folder: folder, lock: lock, answer: answer.writeEnd)
+    {
+      return Launch(keeper: keeper, answer: answer.takeReadEnd())
+    }
+    return try self.spawn(folder, lock, answer)
+  }
+
+  private func spawn(
+    _ folder: borrowing OwnedDescriptor, _ lock: borrowing OwnedDescriptor,
+    _ answer: consuming Pipe
+  ) throws(SystemError) -> Launch {
     let null = try File.open("/dev/null", O_RDWR)
     var spawn = Spawn(
       .descriptor(self.state.program), arguments: ["worker", "init", "keeper"],
