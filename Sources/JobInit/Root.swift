@@ -15,6 +15,7 @@ enum Root {
     }
     try MountNamespace.seal(host, [])
     let place = try HostPath.open(path)
+    try self.makeFolders(in: try HostPath.open(path))
     let mount = try DetachedMount(copying: place)
     try mount.set(
       plan.rootIsReadOnly ? Mounts.safe.union(.readOnly) : Mounts.safe,
@@ -24,6 +25,17 @@ enum Root {
     try MountNamespace.pivot(into: root)
     // Whoever can write the tree may be at it now: what goes through a link is refused.
     return FileTree(root: root, followsLinks: false)
+  }
+}
+
+extension Root {
+  /// What every job's tree needs, before the tree may be read-only, or its owners mapped: then nobody
+  /// outside of the user namespace can make anything in it (EOVERFLOW).
+  private static func makeFolders(in root: consuming OwnedDescriptor) throws(SystemError) {
+    let tree = FileTree(root: root, followsLinks: false)
+    for path in ["/proc", "/sys", "/dev", "/tmp", "/var/tmp"] {
+      _ = try tree.placeOrNew(path, isFile: false)
+    }
   }
 }
 

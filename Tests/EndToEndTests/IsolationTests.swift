@@ -77,8 +77,14 @@ import Testing
   @Test(.enabled(if: access("/usr/bin/busybox", X_OK) == 0, "needs busybox"))
   func aTreeOfItsOwnIsAllThatIsSeen() async throws {
     try await Host.with { host in
-      let tree = try Self.tree(in: host, name: "tree")
       let busybox = ["--", "/bin/busybox"]
+      for (name, options) in [("mapped", ["--userns"]), ("closed", ["--read-only"])] {
+        let bare = try Self.tree(in: host, name: name)
+        let outcome = try await host.worker(
+          ["run", "--rootfs", bare] + options + busybox + ["true"], as: "admin")
+        #expect(outcome.code == 0, "\(outcome)")
+      }
+      let tree = try Self.tree(in: host, name: "tree")
       let list = try await host.worker(
         ["run", "--rootfs", tree] + busybox + ["ls", "/"], as: "admin")
       #expect(list.text == "bin\ndev\nproc\nsys\ntmp\nvar\n", "\(list)")
