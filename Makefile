@@ -9,7 +9,7 @@ DESTDIR ?=
 CERTS ?= certs
 WORKER := .build/worker
 
-.PHONY: build install reproducible test test-vm demo bench bench-output lint format proto proto-check tsan asan \
+.PHONY: build install reproducible test test-vm demo bench bench-output lint format proto proto-check docs docs-check tsan asan \
 	certs clean help
 
 build: ## One static, stripped binary at .build/worker (what plain `make` does)
@@ -53,6 +53,12 @@ proto: ## Generates Sources/JobAPI/Generated from job.proto
 
 proto-check: ## Fails if the committed generated code is not what job.proto gives
 	@.make/proto --check
+
+docs: build ## Writes docs/cli.md from the help texts of the built binary
+	@.make/cli-reference
+
+docs-check: build ## Fails if docs/cli.md is not what the binary says
+	@.make/cli-reference --check
 
 certs: build ## A CA, a server certificate and the identities admin, alice, bob and victor in certs/
 	@.make/certs '$(CERTS)'
