@@ -166,8 +166,8 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
     }
   }
 
-  /// Lets time pass, without a thread.
-  package func sleep(for duration: Duration) async throws { try await self.pause(duration) }
+  /// Lets time pass between two looks at what no event tells of, without a thread.
+  package func rest(for duration: Duration) async throws { try await self.pause(duration) }
 
   // MARK: Repeating
 

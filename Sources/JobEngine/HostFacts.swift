@@ -44,7 +44,8 @@ extension HostFacts {
     let online = self.list("/sys/devices/system/cpu/online") ?? CPUList(numbers: [0])
     var facts = HostFacts(cores: online.numbers.count, cpus: self.cpus(layout) ?? online)
     facts.disks = disks
-    let text = (try? File.readText("/proc/sys/fs/nr_open")) ?? ""  // no such file: no bound is known
+    // No such file: no bound is known.
+    let text = (try? File.readText("/proc/sys/fs/nr_open")) ?? ""
     facts.maxOpenFiles = UInt64(text.prefix { $0.isNumber }) ?? .max
     guard !CurrentProcess.hasCapability(24) else { return facts }  // CAP_SYS_RESOURCE
     for resource in Resource.allCases {

@@ -54,7 +54,7 @@ struct TopCommand: ClientCommand {
     let frames = Frames()
     while true {
       try self.show(try await self.jobs(session), frames, asJSON: asJSON, on: screen)
-      try await session.client.sleep(for: self.interval)
+      try await session.client.rest(for: self.interval)
     }
   }
 
