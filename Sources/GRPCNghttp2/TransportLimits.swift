@@ -37,6 +37,14 @@ package struct TransportLimits: Hashable, Sendable {
   package var shutdownGrace = Duration.seconds(10)
 
   package init() {}
+
+  /// A peer that is gone without a word is given up after `time`, whether it owes us acknowledgements
+  /// or is silent on an idle connection.
+  package mutating func noticeDeadPeers(within time: Duration) {
+    self.tcpUserTimeout = time
+    self.keepaliveInterval = time / 2
+    self.keepaliveTimeout = time / 2
+  }
 }
 
 extension Duration {

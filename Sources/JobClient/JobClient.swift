@@ -61,13 +61,21 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
     return try await self.retrying { try await self.service.stopJob(request).job }
   }
 
-  /// Sends a signal; never repeated, as two are not one.
+  /// Sends a signal; repeated only while the server cannot be reached, as two are not one.
   package func signal(_ job: String, _ signal: String) async throws {
     let request = Worker_V1_SignalJobRequest.with {
       $0.job = job
       $0.signal = signal
     }
-    _ = try await self.once { try await self.service.signalJob(request) }
+    var backoff = Backoff(self.retries)
+    while true {
+      do {
+        _ = try await self.once { try await self.service.signalJob(request) }
+        return
+      } catch let error as RPCError where error.isConnectFailure && self.isBridgeable(error) {
+        try await self.wait(for: &backoff, after: error)
+      }
+    }
   }
 
   /// Freezes a job and answers when it is frozen.

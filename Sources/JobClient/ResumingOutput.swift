@@ -14,6 +14,15 @@ package struct OutputRequest: Hashable, Sendable {
   package var follow: Bool
   /// Empty: both.
   package var streams: Set<Worker_V1_OutputStream>
+  /// Begin with so many last lines of what is there. Not with a cursor.
+  package var tail: Int?
+  /// Begin with what was written then or later, in nanoseconds since 1970. Not with a cursor.
+  package var since: Int64?
+  /// Chunks as they were read from the job, so that their times are exact.
+  package var exactTimes = false
+
+  /// Nothing is left out, so that both streams begin with their first byte.
+  fileprivate var isWhole: Bool { self.cursor == nil && self.tail == nil && self.since == nil }
 
   package init(
     job: String, cursor: String? = nil, follow: Bool = true,
@@ -47,6 +56,11 @@ final class ResumingOutput: Sendable {
       $0.fromCursor = position.cursor ?? ""
       $0.follow = self.wanted.follow
       $0.streams = self.wanted.streams.sorted { $0.rawValue < $1.rawValue }
+      $0.exactTimes = self.wanted.exactTimes
+      // Once there is a place, it says where to go on.
+      guard position.cursor == nil else { return }
+      if let tail = self.wanted.tail { $0.tail = Int64(tail) }
+      if let since = self.wanted.since { $0.since = Google_Protobuf_Timestamp(wallTime: since) }
     }
   }
 
@@ -56,9 +70,13 @@ final class ResumingOutput: Sendable {
     onGap: @Sendable (Worker_V1_OutputGap) async throws -> Void,
     _ onChunk: @Sendable (Worker_V1_OutputChunk) async throws -> Void
   ) async throws -> Worker_V1_OutputEnd {
+    var received = ReceivedBytes()
     for try await message in response.messages {
       switch message.event {
+      case .start(let start):
+        self.position.withLock { $0.begin(at: start.cursor) }
       case .chunk(let chunk):
+        received.add(chunk)
         let fresh = try self.position.withLock { (position) throws(RPCError) in
           try position.fresh(of: chunk)
         }
@@ -72,6 +90,7 @@ final class ResumingOutput: Sendable {
         if let fresh { try await onGap(fresh) }
         self.position.withLock { $0.advance(over: gap) }
       case .end(let end):
+        try received.compare(with: end)
         try self.position.withLock { (position) throws(RPCError) in try position.finish(end) }
         return end
       case nil:
@@ -95,7 +114,13 @@ struct OutputPosition: Hashable, Sendable {
   init(_ wanted: OutputRequest) {
     self.cursor = wanted.cursor
     self.streams = wanted.streams.isEmpty ? [.stdout, .stderr] : wanted.streams
-    self.next = wanted.cursor == nil ? [.stdout: 0, .stderr: 0] : [:]
+    self.next = wanted.isWhole ? [.stdout: 0, .stderr: 0] : [:]
+  }
+
+  /// The server has found the place where the view begins.
+  mutating func begin(at cursor: String) {
+    self.cursor = cursor
+    self.job = Self.job(of: cursor)
   }
 
   /// What of the chunk has not been handed over yet, nil if nothing; throws when bytes are missing.
@@ -136,7 +161,11 @@ struct OutputPosition: Hashable, Sendable {
   ) {
     self.next[stream] = max(self.next[stream] ?? 0, end)
     self.cursor = cursor
-    self.job = cursor.split(separator: ".").first.map(String.init)
+    self.job = Self.job(of: cursor)
+  }
+
+  private static func job(of cursor: String) -> String? {
+    cursor.split(separator: ".").first.map(String.init)
   }
 
   /// The end says how many bytes there are: all of them must have come.
@@ -148,7 +177,10 @@ struct OutputPosition: Hashable, Sendable {
       guard let next = self.next[stream], let total = totals[stream], next != total else {
         continue
       }
-      throw Self.gap(in: stream, from: next, to: total)
+      throw RPCError(
+        code: .dataLoss,
+        message: "output is missing: the job wrote \(total) bytes to \(stream.name), and "
+          + "\(next) came")
     }
     self.cursor = end.cursor
   }
@@ -158,7 +190,44 @@ struct OutputPosition: Hashable, Sendable {
   ) -> RPCError {
     RPCError(
       code: .dataLoss,
-      message: "\(stream == .stderr ? "stderr" : "stdout") goes on at byte \(to) where byte "
-        + "\(from) was expected")
+      message: "output is missing: \(stream.name) goes on at byte \(to) where byte \(from) was "
+        + "expected")
+  }
+}
+
+/// What came in one call, to be compared with what the server says it has sent.
+struct ReceivedBytes: Hashable, Sendable {
+  private var counts: [Worker_V1_OutputStream: Int64] = [:]
+
+  mutating func add(_ chunk: Worker_V1_OutputChunk) {
+    self.counts[chunk.stream, default: 0] += Int64(chunk.data.count)
+  }
+
+  func compare(with end: Worker_V1_OutputEnd) throws(RPCError) {
+    let sent: [(Worker_V1_OutputStream, Int64?)] = [
+      (.stdout, end.hasStdoutSent ? end.stdoutSent : nil),
+      (.stderr, end.hasStderrSent ? end.stderrSent : nil),
+    ]
+    for (stream, count) in sent {
+      let came = self.counts[stream] ?? 0
+      guard let count, count != came else { continue }
+      throw RPCError(
+        code: .dataLoss,
+        message: "output is missing: the server sent \(count) bytes of \(stream.name), and "
+          + "\(came) came")
+    }
+  }
+}
+
+extension Worker_V1_OutputStream {
+  fileprivate var name: String { self == .stderr ? "stderr" : "stdout" }
+}
+
+extension Google_Protobuf_Timestamp {
+  fileprivate init(wallTime: Int64) {
+    let (seconds, rest) = wallTime.quotientAndRemainder(dividingBy: 1_000_000_000)
+    self.init(
+      seconds: rest < 0 ? seconds - 1 : seconds,
+      nanos: Int32(rest < 0 ? rest + 1_000_000_000 : rest))
   }
 }

@@ -157,6 +157,7 @@ extension Worker {
     lifecycle.applied = record.applied
     lifecycle.start = start
     lifecycle.started()
+    if (try? self.state.has(JobDirectory.stopping, of: id)) == true { lifecycle.stopping() }
     if let exit {
       _ = lifecycle.finish(exit)
     } else if let plan = try? LaunchPlan(self.state.read(JobDirectory.launch, of: id)) {

@@ -16,6 +16,7 @@ final class EventThread: Sendable {
     case watch(any Waitable, onReady: @Sendable () -> Void)
     case follow(Job, path: String, done: CheckedContinuation<SystemError?, Never>)
     case unfollow(Job)
+    case later(at: Int64, @Sendable () -> Void)
     case stop(done: CheckedContinuation<Void, Never>)
   }
 
@@ -75,6 +76,13 @@ final class EventThread: Sendable {
     self.enqueue(.unfollow(job))
   }
 
+  /// Calls `body` on the thread after so many nanoseconds, the machine's sleep included; never after
+  /// `stop`.
+  func later(_ nanoseconds: Int64, _ body: @escaping @Sendable () -> Void) {
+    let (time, overflow) = Clock.boot().addingReportingOverflow(max(nanoseconds, 1))
+    self.enqueue(.later(at: overflow ? .max : time, body))
+  }
+
   /// Ends the thread; answers when it no longer touches anything.
   func stop() async {
     await withCheckedContinuation { done in
@@ -108,7 +116,8 @@ private struct EventLoop: ~Copyable {
   private enum Token {
     static let wakeUp: UInt64 = 0
     static let inotify: UInt64 = 1
-    static let first: UInt64 = 2
+    static let timer: UInt64 = 2
+    static let first: UInt64 = 3
   }
 
   private let epoll: Epoll
@@ -116,13 +125,18 @@ private struct EventLoop: ~Copyable {
   private var nextToken = Token.first
   private var waiting: [UInt64: (waitable: any Waitable, onReady: @Sendable () -> Void)] = [:]
   private var followed = FollowedJobs()
+  private var timers: Timers
 
   init(wakeUp: borrowing EventDescriptor) throws(SystemError) {
     let epoll = try Epoll(capacity: 64)
     let inotify = try Inotify()
+    let timers = try Timers()
     try epoll.add(wakeUp.descriptor.rawValue, token: Token.wakeUp, events: .readable)
     try epoll.add(inotify.descriptor.rawValue, token: Token.inotify, events: .readable)
+    try epoll.add(
+      timers.timer.descriptor.rawValue, token: Token.timer, events: .readable)
     self.epoll = epoll
+    self.timers = timers
     self.inotify = inotify
   }
 
@@ -133,6 +147,9 @@ private struct EventLoop: ~Copyable {
       try? self.epoll.wait(timeout: -1) { tokens.append($0.token) }
       for token in tokens where token >= Token.first { self.fire(token) }
       if tokens.contains(Token.inotify) { self.readInotify() }
+      if tokens.contains(Token.timer) {
+        for body in self.timers.take(now: Clock.boot()) { body() }
+      }
       guard tokens.contains(Token.wakeUp) else { continue }
       for command in thread.takeCommands() {
         if case .stop(let done) = command { return done.resume() }
@@ -148,6 +165,8 @@ private struct EventLoop: ~Copyable {
       done.resume(returning: self.follow(job, path))
     case .unfollow(let job):
       if let watch = self.followed.remove(job) { self.inotify.unwatch(watch) }
+    case .later(let time, let body):
+      self.timers.add(at: time, now: Clock.boot(), body)
     case .stop: break
     }
   }

@@ -10,6 +10,10 @@ final class Job: Sendable {
   /// Only while it starts the job.
   private let startingKeeper = Lock<KeeperProcess?>(nil)
 
+  private let readers = Lock(0)
+  /// Of its output on disk, once it is finished.
+  private let size = Lock<Int64?>(nil)
+
   init(id: JobID, record: JobRecord, lifecycle: JobLifecycle = JobLifecycle()) {
     self.id = id
     self.record = record
@@ -24,6 +28,27 @@ final class Job: Sendable {
       id: self.id, name: self.record.spec.name, owner: self.record.owner,
       state: self.state.value.state, createTime: self.record.createTime,
       labels: self.record.spec.labels)
+  }
+
+  /// Whether somebody reads its output now.
+  var isRead: Bool { self.readers.withLock { $0 > 0 } }
+
+  func readerCame() { self.readers.withLock { $0 += 1 } }
+
+  /// True when that was the last one.
+  func readerWent() -> Bool {
+    self.readers.withLock { readers in
+      readers -= 1
+      return readers == 0
+    }
+  }
+
+  /// The size of its output on disk, measured once.
+  func diskBytes(_ measure: () -> Int64) -> Int64 {
+    if let known = self.size.withLock({ $0 }) { return known }
+    let size = measure()
+    self.size.withLock { $0 = size }
+    return size
   }
 
   /// To be called before the keeper's answer is waited for.

@@ -89,6 +89,8 @@ public struct OutputGap: Hashable, Sendable {
 
 /// What a reader of output meets: chunks, gaps, and at last the end.
 public enum OutputEvent: Hashable, Sendable {
+  /// Where a view begins that is not the whole; comes first, unless a chunk is there to tell it.
+  case start(Cursor)
   /// More bytes.
   case chunk(OutputChunk)
   /// Bytes that were written and are not kept.

@@ -50,6 +50,12 @@ struct Registry: Sendable {
     guard !self.isClosed else { throw .closing }
     let request = requestID.map { Key(owner: owner, text: $0) }
     if let request, let first = self.requests[request], let job = self.jobs[first] {
+      guard job.record.spec == spec else {
+        throw WorkerError(
+          .alreadyExists,
+          "the request id '\(request.text)' started job \(first) with another spec: use a new "
+            + "request id for another job")
+      }
       return .existing(job)
     }
     let name = spec.name.map { Key(owner: owner, text: $0) }

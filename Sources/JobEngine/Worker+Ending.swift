@@ -39,14 +39,13 @@ extension Worker {
     // The name is free before anybody hears of the end and wants it.
     self.registry.change { $0.release(job) }
     job.state.change { _ = $0.finish(record) }
+    self.expireSoon()
   }
 
   /// Nothing tells when a descriptor or memory is free again, so here, and only here, time does.
   func lookLater(_ job: Job, _ body: @escaping @Sendable () -> Void) {
-    Threads.start(name: "engine-later") {
-      var nothing: [pollfd] = []
-      try? Poll.wait(&nothing, milliseconds: 200)
-      self.whileOpen(job, body)
+    self.events.later(200_000_000) {
+      Self.threads.perform { self.whileOpen(job, body) }
     }
   }
 }

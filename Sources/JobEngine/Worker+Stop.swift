@@ -50,6 +50,8 @@ extension Worker {
         let folder = try state.open(job.id)
         let control = try File.open(JobDirectory.control, in: folder, O_WRONLY | O_NONBLOCK)
         try File.writeAll(message.encoded(), to: control)
+        guard case .stop = message else { return }
+        _ = try File.open(JobDirectory.stopping, in: folder, O_WRONLY | O_CREAT)
       }
     } catch {
       // Nobody has the other end open: the keeper is gone, and the job's end is being written down

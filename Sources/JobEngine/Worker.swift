@@ -20,6 +20,7 @@ import Linux
 /// var cursor: Cursor?
 /// for try await event in try worker.output(of: job.id) {
 ///   switch event {
+///   case .start: break  // only with a view, as of the last lines
 ///   case .chunk(let chunk):
 ///     print(chunk.stream, String(decoding: chunk.bytes, as: UTF8.self))
 ///     cursor = chunk.cursor  // worker.output(of: job.id, from: cursor) would go on here
@@ -46,6 +47,7 @@ public final class Worker: Sendable {
   let registry: Watched<Registry>
   let foundProblems = Lock<[String]>([])
   let spareKeeper = SpareKeeper()
+  let expiry = Lock(Expiry())
   /// Ends of jobs that are being written down, and spare keepers being made.
   let endings = Watched(0)
 
@@ -82,6 +84,7 @@ public final class Worker: Sendable {
       await events.stop()
       throw error
     }
+    worker.expireSoon()
     return worker
   }
 

@@ -23,6 +23,10 @@ public struct WorkerConfiguration: Sendable {
 
   /// Of these, jobs with a user namespace get 65536 each, in turn; above `userIDs`.
   public var namespaceIDs: ClosedRange<UInt32> = 0x7801_0000...0x7ffd_ffff
+  /// How long finished jobs are kept.
+  public var retention = Retention.unlimited
+  /// Told of every job that was forgotten because of `retention`.
+  public var onExpired: @Sendable (JobSummary) -> Void = { _ in }
 
   /// What all unfinished jobs may have together; nothing is bounded by default.
   public var totals = HostTotals()

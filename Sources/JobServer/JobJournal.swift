@@ -9,6 +9,8 @@ package struct JobJournal: Sendable {
   private let audit: AuditLog?
   private let started: AsyncStream<JobID>.Continuation
   private let ids: AsyncStream<JobID>
+  /// Those whose end is waited for.
+  private let known = Lock<Set<JobID>>([])
 
   package init(log: Logger, audit: AuditLog? = nil) {
     self.log = log
@@ -17,7 +19,10 @@ package struct JobJournal: Sendable {
   }
 
   func started(_ status: JobStatus) {
-    guard status.state != .finished else { return }  // a repeated request: it was said before
+    // A repeated request: it was said before.
+    guard status.state != .finished, self.known.withLock({ $0.insert(status.id).inserted }) else {
+      return
+    }
     let command = status.spec.command.joined(separator: " ")
     self.log.info(
       "job started",
@@ -67,13 +72,17 @@ package struct JobJournal: Sendable {
 
   /// Waits for the end of every job that runs now or is started later, and says so, until `finish`.
   func follow(_ engine: some JobWorker) async {
-    for job in engine.jobs() where job.state != .finished { self.started.yield(job.id) }
+    for job in engine.jobs() where job.state != .finished {
+      let isNew = self.known.withLock { $0.insert(job.id).inserted }
+      if isNew { self.started.yield(job.id) }
+    }
     await self.catchUp(engine)
     await withDiscardingTaskGroup { group in
       for await id in self.ids {
         group.addTask {
           // An error: the engine is closing, and the next one will tell of the end.
           if let status = try? await engine.wait(id) { self.ended(status) }
+          self.known.withLock { _ = $0.remove(id) }
         }
       }
       group.cancelAll()

@@ -173,18 +173,23 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   private func send(
     _ wanted: OutputRequest, of job: JobID, to response: RPCWriter<Worker_V1_StreamOutputResponse>
   ) async throws {
-    let output = try self.engine.output(of: job, from: wanted.cursor, follow: wanted.follow)
+    let output = try self.engine.output(
+      of: job, from: wanted.cursor, view: wanted.view, follow: wanted.follow)
+    var sent = SentBytes()
     for try await event in output {
       switch event {
+      case .start(let cursor):
+        try await response.write(.with { $0.start.cursor = cursor.description })
       case .chunk(let chunk):
         guard wanted.streams.contains(chunk.stream) else { continue }
+        sent.add(chunk)
         try await response.write(Worker_V1_StreamOutputResponse(chunk))
       case .gap(let gap):
         guard wanted.streams.contains(gap.stream) else { continue }
         try await response.write(Worker_V1_StreamOutputResponse(gap))
       case .end(let end):
         let status = end.complete ? try await self.engine.status(job) : nil
-        try await response.write(Worker_V1_StreamOutputResponse(end, job: status))
+        try await response.write(Worker_V1_StreamOutputResponse(end, sent: sent, job: status))
       }
     }
   }

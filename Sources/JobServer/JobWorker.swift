@@ -20,7 +20,9 @@ package protocol JobWorker: Sendable {
   func resume(_ id: JobID) async throws(WorkerError) -> JobStatus
   func status(_ id: JobID) async throws(WorkerError) -> JobStatus
   func jobs() -> [JobSummary]
-  func output(of id: JobID, from cursor: Cursor?, follow: Bool) throws(WorkerError) -> Output
+  func output(
+    of id: JobID, from cursor: Cursor?, view: OutputView, follow: Bool
+  ) throws(WorkerError) -> Output
   func wait(_ id: JobID) async throws(WorkerError) -> JobStatus
   func remove(_ id: JobID) async throws(WorkerError)
   func close() async

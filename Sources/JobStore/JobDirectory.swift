@@ -18,6 +18,9 @@ package enum JobDirectory {
   package static let started = "started"
   /// An `ExitRecord`; its presence means that the job has finished.
   package static let exit = "exit"
+  /// Made by the engine, empty, once the keeper has the order to stop the job: the next worker shall
+  /// know of it.
+  package static let stopping = "stopping"
   /// The job's private /tmp and /var/tmp; removed at its end.
   package static let files = "files"
 }

@@ -18,6 +18,9 @@ struct CertificateFolder: ~Copyable {
   /// Makes the folder, and those above it, with mode 0700 where they are missing. One that exists
   /// keeps its mode: it may be anybody's, as `/etc`.
   static func make(_ location: String) throws(PKIError) -> CertificateFolder {
+    guard !location.isEmpty else {
+      throw PKIError(what: "folder ''", reason: "is empty: name one, as certs")
+    }
     try wrap("make folder", location) { () throws(SystemError) in
       try File.makeFolders(location)
     }

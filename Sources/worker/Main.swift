@@ -11,6 +11,9 @@ import Linux
     Memory.keepForStreams()
     // A reader that has gone away shall be an error of write(2), told like others, and not a death.
     signal(SIGPIPE, SIG_IGN)
-    Failure.exiting { try WorkerCommand.execute(invocation.arguments) }
+    Failure.exiting {
+      try Arguments.check(CommandLine.arguments)
+      try WorkerCommand.execute(invocation.arguments)
+    }
   }
 }

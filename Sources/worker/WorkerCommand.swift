@@ -41,6 +41,7 @@ struct WorkerCommand: ParsableCommand {
 
   /// Parses the arguments and runs what they name, to the end of the process where that takes a loop.
   static func execute(_ arguments: [String]) throws {
+    try Verbs.check(arguments)
     var command: any ParsableCommand
     do {
       command = try Self.parseAsRoot(arguments)

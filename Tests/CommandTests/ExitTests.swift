@@ -61,7 +61,7 @@ import Testing
 
   @Test func interruptsGoToTheJobThenStopIt() {
     var interrupts = Interrupts()
-    interrupts.started("j")
+    #expect(interrupts.started("j") == nil)
     #expect(interrupts.received(SIGINT) == .forward(job: "j"))
     #expect(interrupts.received(SIGINT) == .stop(job: "j"))
     guard case .leave(130, _) = interrupts.received(SIGINT) else {
@@ -72,7 +72,7 @@ import Testing
 
   @Test(arguments: [SIGTERM, SIGHUP]) func beingToldToEndLeavesTheJob(_ signal: Int32) {
     var interrupts = Interrupts()
-    interrupts.started("j")
+    #expect(interrupts.started("j") == nil)
     guard case .leave(let code, let message) = interrupts.received(signal) else {
       Issue.record("must leave")
       return
@@ -81,11 +81,30 @@ import Testing
     #expect(message.contains("job j keeps running"))
   }
 
-  @Test func beforeTheStartAnInterruptJustLeaves() {
+  @Test func anInterruptBeforeTheStartGoesToTheJobOnceItHasStarted() {
     var interrupts = Interrupts()
-    guard case .leave(130, _) = interrupts.received(SIGINT) else {
+    #expect(interrupts.received(SIGINT) == .remember)
+    #expect(interrupts.started("j") == .forward(job: "j"))
+    #expect(interrupts.received(SIGINT) == .stop(job: "j"))
+  }
+
+  @Test(arguments: [[SIGTERM], [SIGINT, SIGINT], [SIGINT, SIGHUP]])
+  func beforeTheStartASecondSignalLeaves(_ signals: [Int32]) throws {
+    var interrupts = Interrupts()
+    let last = try #require(signals.map { interrupts.received($0) }.last)
+    guard case .leave(let code, _) = last else {
       Issue.record("must leave")
       return
     }
+    #expect(code == 128 + (signals.last ?? 0))
+  }
+
+  @Test func wordsThatAreNotUTF8AreRefused() throws {
+    #expect(throws: Never.self) { try Arguments.check(Array("worker\0run\0\u{fffd}\0".utf8)) }
+    let failure = #expect(throws: Failure.self) {
+      try Arguments.check(Array("worker\0run\0".utf8) + [0x61, 0xff, 0])
+    }
+    #expect(failure?.code == 2)
+    #expect(failure?.description.contains("argument 2 is not UTF-8") == true)
   }
 }

@@ -119,6 +119,8 @@ import Testing
     (["status"], "job"),
     (["list", "--state", "dead"], "'dead' is invalid for '--state"),
     (["logs", "x", "--tail", "-1"], "--tail"),
+    (["logs", "x", "--from", "y.1", "--tail", "1"], "--from says where to begin"),
+    (["logs", "x", "--verify", "--follow"], "--verify checks all"),
     (["logs", "x", "--since", "yesterday"], "'yesterday' is invalid for '--since"),
     (["rm"], "--finished"),
     (["rm", "x", "--finished"], "--finished"),
@@ -135,6 +137,23 @@ import Testing
     #expect(!failure.description.contains("\n"))
     #expect(!failure.description.hasSuffix("."))
     #expect(Message.line(failure.description).hasPrefix("worker: "))
+  }
+
+  @Test(arguments: [
+    ["doctor", "--help"], ["help", "doctor"], ["nonsense"], ["pki", "nonsense", "--help"],
+  ])
+  func aVerbThatIsNoneIsAUsageErrorEvenForHelp(_ line: [String]) throws {
+    let failure = #expect(throws: Failure.self) { try Verbs.check(line) }
+    #expect(failure?.code == 2)
+    #expect(failure?.description.hasPrefix("unknown verb '") == true)
+  }
+
+  @Test(arguments: [
+    [], ["--help"], ["ps"], ["help", "logs"], ["run", "--", "nonsense"], ["pki", "init", "x"],
+    ["logs", "x"], ["help"],
+  ])
+  func verbsAreKnown(_ line: [String]) {
+    #expect(throws: Never.self) { try Verbs.check(line) }
   }
 
   @Test(arguments: [

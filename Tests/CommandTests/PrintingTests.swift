@@ -1,4 +1,3 @@
-import FoundationEssentials
 import JobAPI
 import SwiftProtobuf
 import Testing
@@ -79,30 +78,19 @@ import Testing
     #expect(try Worker_V1_Job.array(fromJSONString: text).map(\.id) == ["a", "b"])
   }
 
-  static func chunk(_ text: String, _ stream: Worker_V1_OutputStream = .stdout)
-    -> Worker_V1_OutputChunk
-  {
-    .with {
-      $0.stream = stream
-      $0.data = Data(text.utf8)
-      $0.time = Google_Protobuf_Timestamp(seconds: 1, nanos: 5_000_000)
-    }
-  }
-
-  @Test(arguments: [
-    (["a\nb\nc\n"], 2, "b\nc\n"),
-    (["a\nb\nc"], 2, "b\nc"),
-    (["a\nb", "b\nc", "c\n"], 2, "bb\ncc\n"),
-    (["a\n", "b\n", "c\n", "d\n"], 1, "d\n"),
-    (["a\nb\n"], 9, "a\nb\n"),
-    (["a\nb\n"], 0, ""),
-    ([String](), 3, ""),
-    (["a", "b", "c"], 1, "abc"),
-  ])
-  func tailKeepsTheLastLines(chunks: [String], lines: Int, shown: String) {
-    var tail = Tail(lines: lines)
-    for text in chunks { tail.append(Self.chunk(text)) }
-    #expect(String(decoding: tail.result.flatMap(\.bytes), as: UTF8.self) == shown)
+  @Test func anOutageIsToldToATerminalAtOnceAndToAFileAfterTwoSeconds() {
+    let second: Int64 = 1_000_000_000
+    var person = Outage(isTerminal: true)
+    #expect(person.failed("lost", now: 20 * second))
+    #expect(!person.failed("lost", now: 21 * second))
+    #expect(person.failed("refused", now: 22 * second))
+    var file = Outage(isTerminal: false)
+    #expect(!file.failed("lost", now: 20 * second))
+    #expect(!file.failed("lost", now: 21 * second))
+    #expect(file.failed("lost", now: 22 * second))
+    #expect(!file.failed("lost", now: 23 * second))
+    // Another one, much later, begins anew.
+    #expect(!file.failed("lost", now: 90 * second))
   }
 
   @Test func stampsEveryLineOnceForEachStream() {

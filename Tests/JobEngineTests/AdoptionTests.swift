@@ -35,6 +35,24 @@ import Testing
     await second.close()
   }
 
+  @Test func aJobThatWasToldToStopIsStillStoppingAfterARestart() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    let job = try await first.start(
+      shell("trap '' TERM; echo on; while :; do sleep 0.05; done"), owner: "alice")
+    try await waitForOutput("on", of: job.id, first)
+    async let stopped = first.stop(job.id, grace: .seconds(1000), by: "alice")
+    while try await first.status(job.id).state != .stopping { await Task.yield() }
+    await first.close()
+    _ = try? await stopped
+
+    let second = try await Worker.open(configuration(folder))
+    #expect(try await second.status(job.id).state == .stopping)
+    let status = try await second.stop(job.id, grace: .zero, by: "alice")
+    #expect(status.verdict?.reason == .stopped)
+    await second.close()
+  }
+
   @Test func jobThatEndedMeanwhileIsListedAsFinished() async throws {
     let folder = try TemporaryFolder()
     let first = try await Worker.open(configuration(folder))
@@ -44,7 +62,8 @@ import Testing
 
     let second = try await Worker.open(configuration(folder))
     #expect(try await second.status(job.id) == before)
-    #expect(try await second.start(shell("true"), owner: "alice", requestID: "r").id == job.id)
+    #expect(
+      try await second.start(shell("echo x; exit 6"), owner: "alice", requestID: "r").id == job.id)
     #expect(try await collect(second.output(of: job.id)).text == "x\n")
     await second.close()
   }

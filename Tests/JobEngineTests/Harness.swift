@@ -84,6 +84,7 @@ func collect(_ output: JobOutput) async throws -> Collected {
   var all = Collected()
   for try await event in output {
     switch event {
+    case .start: break
     case .chunk(let chunk):
       all.cursors.append(chunk.cursor)
       switch chunk.stream {

@@ -114,7 +114,38 @@ import Testing
         }
       }
       #expect(error?.code == .dataLoss)
-      #expect(error?.message == "stdout goes on at byte 7 where byte 6 was expected")
+      #expect(
+        error?.message == "output is missing: stdout goes on at byte 7 where byte 6 was expected")
+    }
+  }
+
+  @Test func aViewIsAskedForAgainOnlyUntilThereIsAPlace() async throws {
+    let start = Worker_V1_StreamOutputResponse.with { $0.start.cursor = "aaaaaaaaaaaaaaaa.7" }
+    _ = try await withClient([
+      .fail(Self.lost), .stream([start], Self.lost), .stream([end(6)], nil),
+    ]) { client, service in
+      var request = OutputRequest(job: "build")
+      request.tail = 0
+      request.since = -1
+      _ = try await client.output(of: request) { _ in }
+      let requests = service.requests.withLock { $0 }
+        .compactMap { $0 as? Worker_V1_StreamOutputRequest }
+      #expect(requests.map(\.hasTail) == [true, true, false])
+      #expect(requests.first?.since.seconds == -1 && requests.first?.since.nanos == 999_999_999)
+      #expect(requests.last?.fromCursor == "aaaaaaaaaaaaaaaa.7" && requests.last?.hasSince == false)
+    }
+  }
+
+  @Test func aServerThatSentMoreThanCameIsAnError() async throws {
+    var last = end(2)
+    last.end.stdoutSent = 3
+    _ = try await withClient([.stream([chunk("ab", at: 0, cursor: 1), last], nil)]) { client, _ in
+      let error = await failure {
+        _ = try await client.output(of: OutputRequest(job: "x")) { _ in }
+      }
+      #expect(error?.code == .dataLoss)
+      #expect(
+        error?.message == "output is missing: the server sent 3 bytes of stdout, and 2 came")
     }
   }
 

@@ -8,6 +8,8 @@ final class FakeEngine: JobWorker {
   let calls = Lock<[String]>([])
   /// The spec and quota of the last start.
   let started = Lock<(spec: JobSpec, quota: OwnerQuota?)?>(nil)
+  /// The views of output that were asked for.
+  let views = Lock<[OutputView]>([])
   private let statuses: Lock<[JobStatus]>
   private let failure: WorkerError?
   private let events: [OutputEvent]
@@ -90,8 +92,9 @@ final class FakeEngine: JobWorker {
   }
 
   func output(
-    of id: JobID, from cursor: Cursor?, follow: Bool
+    of id: JobID, from cursor: Cursor?, view: OutputView, follow: Bool
   ) throws(WorkerError) -> FakeOutput {
+    self.views.withLock { $0.append(view) }
     try self.record("output \(id) \(cursor?.description ?? "-") \(follow)")
     return FakeOutput(events: self.events, goesOn: follow)
   }

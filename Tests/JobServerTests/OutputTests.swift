@@ -57,6 +57,24 @@ import Testing
     }
   }
 
+  @Test func whatWasSentIsCountedByStream() async throws {
+    let engine = FakeEngine([job(Self.jobID, state: .finished)], events: try Self.events())
+    try await withService(engine, as: peer("alice", roles: ["user"])) { service in
+      let all = try await Self.messages(
+        service,
+        .with {
+          $0.job = Self.jobID
+          $0.streams = [.stderr]
+          $0.tail = 3
+          $0.since = Google_Protobuf_Timestamp(seconds: 1, nanos: 5)
+        })
+      let end = try #require(all.last?.end)
+      #expect(end.hasStdoutSent && end.stdoutSent == 0 && end.stderrSent == 1)
+      let view = try #require(engine.views.withLock { $0 }.first)
+      #expect(view.tail == 3 && view.since == 1_000_000_005 && view.streams == [.stderr])
+    }
+  }
+
   @Test(arguments: [
     ("nonsense", RPCError.Code.invalidArgument), ("bbbbbbbbbbbbbbbb.1", .outOfRange),
   ])

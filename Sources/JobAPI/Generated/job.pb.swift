@@ -1559,9 +1559,38 @@ package nonisolated struct Worker_V1_StreamOutputRequest: Sendable {
   /// Only these streams; empty: both.
   package var streams: [Worker_V1_OutputStream] = []
 
+  /// Begin with so many last lines of what is there, counted over the wanted streams together. Not
+  /// with `from_cursor`. Unset: from the first byte.
+  package var tail: Int64 {
+    get {_tail ?? 0}
+    set {_tail = newValue}
+  }
+  /// Returns true if `tail` has been explicitly set.
+  package var hasTail: Bool {self._tail != nil}
+  /// Clears the value of `tail`. Subsequent reads from it will return its default value.
+  package mutating func clearTail() {self._tail = nil}
+
+  /// Begin with what was read from the job at this time or later. Not with `from_cursor`; with `tail`
+  /// the later place counts.
+  package var since: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_since ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_since = newValue}
+  }
+  /// Returns true if `since` has been explicitly set.
+  package var hasSince: Bool {self._since != nil}
+  /// Clears the value of `since`. Subsequent reads from it will return its default value.
+  package mutating func clearSince() {self._since = nil}
+
+  /// Every chunk is what the keeper read at once, so that its `time` is that of every byte in it.
+  /// Otherwise small pieces are joined, with the time of the first.
+  package var exactTimes: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _tail: Int64? = nil
+  fileprivate var _since: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 /// A piece of output, raw bytes as the job wrote them.
@@ -1623,11 +1652,46 @@ package nonisolated struct Worker_V1_OutputEnd: Sendable {
   /// Clears the value of `job`. Subsequent reads from it will return its default value.
   package mutating func clearJob() {self._job = nil}
 
+  /// Bytes of each stream that this call has sent: a client that got another number has lost some.
+  package var stdoutSent: Int64 {
+    get {_stdoutSent ?? 0}
+    set {_stdoutSent = newValue}
+  }
+  /// Returns true if `stdoutSent` has been explicitly set.
+  package var hasStdoutSent: Bool {self._stdoutSent != nil}
+  /// Clears the value of `stdoutSent`. Subsequent reads from it will return its default value.
+  package mutating func clearStdoutSent() {self._stdoutSent = nil}
+
+  package var stderrSent: Int64 {
+    get {_stderrSent ?? 0}
+    set {_stderrSent = newValue}
+  }
+  /// Returns true if `stderrSent` has been explicitly set.
+  package var hasStderrSent: Bool {self._stderrSent != nil}
+  /// Clears the value of `stderrSent`. Subsequent reads from it will return its default value.
+  package mutating func clearStderrSent() {self._stderrSent = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _job: Worker_V1_Job? = nil
+  fileprivate var _stdoutSent: Int64? = nil
+  fileprivate var _stderrSent: Int64? = nil
+}
+
+/// Where a stream with `tail` or `since` begins; sent first, unless a chunk follows at once.
+package nonisolated struct Worker_V1_OutputStart: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The place to ask for when the connection is lost before the first chunk.
+  package var cursor: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// Output that the job wrote and that is not kept, in its place among the chunks.
@@ -1698,12 +1762,21 @@ package nonisolated struct Worker_V1_StreamOutputResponse: Sendable {
     set {event = .gap(newValue)}
   }
 
+  package var start: Worker_V1_OutputStart {
+    get {
+      if case .start(let v)? = event {return v}
+      return Worker_V1_OutputStart()
+    }
+    set {event = .start(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Event: Equatable, Sendable {
     case chunk(Worker_V1_OutputChunk)
     case end(Worker_V1_OutputEnd)
     case gap(Worker_V1_OutputGap)
+    case start(Worker_V1_OutputStart)
 
   }
 
@@ -3698,7 +3771,7 @@ nonisolated extension Worker_V1_ListJobsResponse: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Worker_V1_StreamOutputRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StreamOutputRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0\u{3}from_cursor\0\u{1}follow\0\u{1}streams\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0\u{3}from_cursor\0\u{1}follow\0\u{1}streams\0\u{1}tail\0\u{1}since\0\u{3}exact_times\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3710,12 +3783,19 @@ nonisolated extension Worker_V1_StreamOutputRequest: SwiftProtobuf.Message, Swif
       case 2: try { try decoder.decodeSingularStringField(value: &self.fromCursor) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.follow) }()
       case 4: try { try decoder.decodeRepeatedEnumField(value: &self.streams) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self._tail) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._since) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.exactTimes) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.job.isEmpty {
       try visitor.visitSingularStringField(value: self.job, fieldNumber: 1)
     }
@@ -3728,6 +3808,15 @@ nonisolated extension Worker_V1_StreamOutputRequest: SwiftProtobuf.Message, Swif
     if !self.streams.isEmpty {
       try visitor.visitPackedEnumField(value: self.streams, fieldNumber: 4)
     }
+    try { if let v = self._tail {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._since {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    if self.exactTimes != false {
+      try visitor.visitSingularBoolField(value: self.exactTimes, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3736,6 +3825,9 @@ nonisolated extension Worker_V1_StreamOutputRequest: SwiftProtobuf.Message, Swif
     if lhs.fromCursor != rhs.fromCursor {return false}
     if lhs.follow != rhs.follow {return false}
     if lhs.streams != rhs.streams {return false}
+    if lhs._tail != rhs._tail {return false}
+    if lhs._since != rhs._since {return false}
+    if lhs.exactTimes != rhs.exactTimes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3797,7 +3889,7 @@ nonisolated extension Worker_V1_OutputChunk: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Worker_V1_OutputEnd: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".OutputEnd"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}complete\0\u{3}stdout_bytes\0\u{3}stderr_bytes\0\u{1}cursor\0\u{1}job\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}complete\0\u{3}stdout_bytes\0\u{3}stderr_bytes\0\u{1}cursor\0\u{1}job\0\u{3}stdout_sent\0\u{3}stderr_sent\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3810,6 +3902,8 @@ nonisolated extension Worker_V1_OutputEnd: SwiftProtobuf.Message, SwiftProtobuf.
       case 3: try { try decoder.decodeSingularInt64Field(value: &self.stderrBytes) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.cursor) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._job) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self._stdoutSent) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self._stderrSent) }()
       default: break
       }
     }
@@ -3835,6 +3929,12 @@ nonisolated extension Worker_V1_OutputEnd: SwiftProtobuf.Message, SwiftProtobuf.
     try { if let v = self._job {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     } }()
+    try { if let v = self._stdoutSent {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._stderrSent {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3844,6 +3944,38 @@ nonisolated extension Worker_V1_OutputEnd: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs.stderrBytes != rhs.stderrBytes {return false}
     if lhs.cursor != rhs.cursor {return false}
     if lhs._job != rhs._job {return false}
+    if lhs._stdoutSent != rhs._stdoutSent {return false}
+    if lhs._stderrSent != rhs._stderrSent {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Worker_V1_OutputStart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".OutputStart"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cursor\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.cursor) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.cursor.isEmpty {
+      try visitor.visitSingularStringField(value: self.cursor, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Worker_V1_OutputStart, rhs: Worker_V1_OutputStart) -> Bool {
+    if lhs.cursor != rhs.cursor {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3910,7 +4042,7 @@ nonisolated extension Worker_V1_OutputGap: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension Worker_V1_StreamOutputResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StreamOutputResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chunk\0\u{1}end\0\u{1}gap\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chunk\0\u{1}end\0\u{1}gap\0\u{1}start\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3957,6 +4089,19 @@ nonisolated extension Worker_V1_StreamOutputResponse: SwiftProtobuf.Message, Swi
           self.event = .gap(v)
         }
       }()
+      case 4: try {
+        var v: Worker_V1_OutputStart?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .start(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .start(v)
+        }
+      }()
       default: break
       }
     }
@@ -3979,6 +4124,10 @@ nonisolated extension Worker_V1_StreamOutputResponse: SwiftProtobuf.Message, Swi
     case .gap?: try {
       guard case .gap(let v)? = self.event else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case .start?: try {
+      guard case .start(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     }()
     case nil: break
     }

@@ -11,6 +11,7 @@ public struct JobOutput: AsyncSequence, Sendable {
   let worker: Worker
   let job: Job
   let position: UInt64?
+  let view: OutputView
   let follow: Bool
 
   /// Starts a reading.
@@ -30,14 +31,19 @@ public struct JobOutput: AsyncSequence, Sendable {
 }
 
 extension Worker {
-  /// A job's output from the first byte, or behind `cursor`; with `follow`, until it has finished.
+  /// A job's output from the first byte, behind `cursor`, or from where `view` begins; with `follow`,
+  /// until it has finished.
   public func output(
-    of id: JobID, from cursor: Cursor? = nil, follow: Bool = true
+    of id: JobID, from cursor: Cursor? = nil, view: OutputView = OutputView(), follow: Bool = true
   ) throws(WorkerError) -> JobOutput {
     let job = try self.job(id)
+    try view.validate()
+    if let cursor, view.tail != nil || view.since != nil {
+      throw .invalid("the cursor '\(cursor)' says where to begin: give it without tail and since")
+    }
     if let cursor, cursor.job != id {
       throw .invalid("the cursor '\(cursor)' belongs to another job than \(id)")
     }
-    return JobOutput(worker: self, job: job, position: cursor?.position, follow: follow)
+    return JobOutput(worker: self, job: job, position: cursor?.position, view: view, follow: follow)
   }
 }

@@ -12,16 +12,22 @@ final class OutputFollower {
   private let source: JobOutput
   private var journal: OutputJournal?
   private var isWatching = false
+  /// The place that a view begins at, until it is told.
+  private var start: Cursor?
   private var isDone = false
   /// Gaps at the very end that were told of.
   private var toldAtEnd = 0
 
   init(_ source: JobOutput) {
     self.source = source
+    source.job.readerCame()
   }
 
   deinit {
     if self.isWatching { self.source.worker.events.unfollow(self.source.job) }
+    if self.source.job.readerWent(), self.source.job.state.value.isOver {
+      self.source.worker.expireSoon()
+    }
   }
 
   private var job: Job { self.source.job }
@@ -49,8 +55,10 @@ final class OutputFollower {
         await self.job.state.wait { $0.phase != .starting || $0.isClosed }
         continue
       }
+      try await self.openIfThere()
+      if let start = self.start.take() { return .start(start) }
       if let event = try await self.event() { return event }
-      if let end = try self.end(before) { return end }
+      if let end = try await self.end(before) { return end }
       if self.isWatching {
         await self.waitForMore(than: before)
       } else {
@@ -78,10 +86,17 @@ final class OutputFollower {
     await self.job.state.wait { $0.outputGeneration != seen || $0.isOver || $0.isClosed }
   }
 
+  private func openIfThere() async throws {
+    do {
+      if self.journal == nil { try await self.open() }
+    } catch let error as StoreError {
+      throw self.translated(error)
+    }
+  }
+
   /// What is there now, nil when there is nothing.
   private func event() async throws -> OutputEvent? {
     do {
-      if self.journal == nil { try await self.open() }
       guard let journal = self.journal else { return nil }
       switch try journal.read(waiting: false) {
       case .event(let event): return try self.checked(event)
@@ -114,10 +129,17 @@ final class OutputFollower {
   private func open() async throws {
     // Before its start a job has no journal, and may never get one.
     if self.job.state.value.phase == .starting { return }
-    let (state, id, position) = (self.source.worker.state, self.job.id, self.source.position)
+    let (state, id) = (self.source.worker.state, self.job.id)
+    let place = try await self.source.view.place(of: id, in: state)
+    let position = place == .start ? nil : place?.position ?? self.source.position
     self.journal = try await withTaskExecutorPreference(Worker.threads) {
       try await Self.openWaiting(id, position, in: state)
     }
+    self.journal?.skip = place?.skip ?? 0
+    self.journal?.joins = !self.source.view.hasExactTimes
+    // In the middle of a record there is no place for a cursor, but a chunk.
+    guard let place, place.skip == 0, let journal = self.journal else { return }
+    self.start = Cursor(job: id, position: journal.position)
   }
 
   private nonisolated static func openWaiting(
@@ -133,7 +155,7 @@ final class OutputFollower {
   }
 
   /// The end of this reading, if it is reached; called when nothing was there to read.
-  private func end(_ before: JobLifecycle) throws -> OutputEvent? {
+  private func end(_ before: JobLifecycle) async throws -> OutputEvent? {
     let position = self.journal?.position ?? 0
     let cursor = Cursor(job: self.job.id, position: position)
     if let record = before.record {
@@ -149,10 +171,25 @@ final class OutputFollower {
           cursor: cursor))
     }
     guard !self.source.follow else { return nil }
+    let totals = try await self.totals(upTo: position)
     return .end(
       OutputEnd(
-        complete: false, stdoutBytes: self.journal?.stdoutBytes ?? 0,
-        stderrBytes: self.journal?.stderrBytes ?? 0, cursor: cursor))
+        complete: false, stdoutBytes: totals.stdout, stderrBytes: totals.stderr, cursor: cursor))
+  }
+
+  /// Of a journal that still grows. This reading may have begun in the middle of it.
+  private func totals(upTo position: UInt64) async throws -> StreamCounts {
+    guard self.journal != nil else { return StreamCounts() }
+    let (state, id) = (self.source.worker.state, self.job.id)
+    do {
+      return try await Worker.threads.run { () throws(StoreError) in
+        let folder = try StoreError.wrap { () throws(SystemError) in try state.open(id) }
+        return try StreamCounts.ofJournal(
+          in: folder, jobID: id.description, upTo: position)
+      }
+    } catch {
+      throw self.translated(error)
+    }
   }
 
   /// Nothing more can be read, and the job's record promises more.

@@ -18,9 +18,10 @@ final class OutputJournal {
   private var reader: JournalReader
   /// Read, and not part of the chunk before it.
   private var pending: JournalReader.Next?
-  /// Bytes of each stream up to here, as far as this reading has seen it.
-  private(set) var stdoutBytes: UInt64 = 0
-  private(set) var stderrBytes: UInt64 = 0
+  /// Bytes of the first record that are not given out.
+  var skip = 0
+  /// Small records that are there at once become one chunk.
+  var joins = true
   /// Behind the last chunk that was given out.
   private(set) var position: UInt64
 
@@ -34,7 +35,9 @@ final class OutputJournal {
 
   func read(waiting: Bool) throws(StoreError) -> Next {
     switch try self.next(waiting: waiting) {
-    case .record(let first): return .event(.chunk(self.chunk(try self.joined(first))))
+    case .record(let record):
+      let first = self.skipping(record)
+      return .event(.chunk(self.chunk(self.joins ? try self.joined(first) : first)))
     case .gap(let first): return .event(.gap(self.gap(try self.joined(first))))
     case .end: return .end
     case .wouldBlock: return .wouldBlock
@@ -44,6 +47,15 @@ final class OutputJournal {
   private func next(waiting: Bool) throws(StoreError) -> JournalReader.Next {
     if let pending = self.pending.take() { return pending }
     return try self.reader.next(waiting: waiting)
+  }
+
+  private func skipping(_ record: JournalRecord) -> JournalRecord {
+    guard self.skip > 0 else { return record }
+    var rest = record
+    rest.bytes.removeFirst(min(self.skip, rest.bytes.count))
+    rest.offset += UInt64(record.bytes.count - rest.bytes.count)
+    self.skip = 0
+    return rest
   }
 
   /// `first` and what follows it at once in the same stream.
@@ -91,22 +103,13 @@ final class OutputJournal {
 
   private func gap(_ gap: JournalGap) -> OutputGap {
     self.position = gap.end
-    self.reach(gap.to, of: gap.stream)
     return OutputGap(
       stream: OutputStream(gap.stream), from: gap.from, to: gap.to,
       reason: OutputGap.Reason(gap.reason), cursor: Cursor(job: self.id, position: gap.end))
   }
 
-  private func reach(_ end: UInt64, of stream: JournalStream) {
-    switch stream {
-    case .stdout: self.stdoutBytes = end
-    case .stderr: self.stderrBytes = end
-    }
-  }
-
   private func chunk(_ record: JournalRecord) -> OutputChunk {
     self.position = record.end
-    self.reach(record.offset + UInt64(record.bytes.count), of: record.stream)
     return OutputChunk(
       stream: OutputStream(record.stream), bytes: record.bytes, offset: record.offset,
       cursor: Cursor(job: self.id, position: record.end), time: record.wallTime)

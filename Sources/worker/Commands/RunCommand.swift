@@ -1,4 +1,5 @@
 import ArgumentParser
+import GRPCCore
 import Glibc
 import JobAPI
 import JobClient
@@ -46,7 +47,9 @@ struct RunCommand: ClientCommand {
   private func follow(_ session: Session, _ interrupts: Lock<Interrupts>) async throws -> Int32 {
     let job = try await session.client.start(self.job.spec)
     LimitNotes(job).print()
-    interrupts.withLock { $0.started(job.id) }
+    if interrupts.withLock({ $0.started(job.id) }) != nil {
+      await Self.interrupt(job.id, session)
+    }
     do {
       let end = try await session.client.output(
         of: OutputRequest(job: job.id), onGap: { try await session.output.tell($0) },
@@ -65,11 +68,12 @@ struct RunCommand: ClientCommand {
       for await signal in session.signals {
         switch interrupts.withLock({ $0.received(signal) }) {
         case .forward(let job):
-          // It may just have ended, and then there is nobody to interrupt.
-          group.addTask { try? await session.client.signal(job, "INT") }
+          group.addTask { await Self.interrupt(job, session) }
+        case .remember:
+          Message.print("the interrupt goes to the job as soon as it has started; once more leaves")
         case .stop(let job):
           Message.print("stopping job \(job)")
-          group.addTask { _ = try? await session.client.stop(job) }
+          group.addTask { await Self.stop(job, session) }
         case .leave(let code, let message):
           Message.print(message)
           Glibc.exit(code)
@@ -78,6 +82,24 @@ struct RunCommand: ClientCommand {
       group.cancelAll()
     }
     return nil
+  }
+
+  private static func interrupt(_ job: String, _ session: Session) async {
+    do {
+      try await session.client.signal(job, "INT")
+    } catch let error as RPCError where error.code == .failedPrecondition {
+      // It has just ended: there is nobody to interrupt.
+    } catch {
+      Message.print(
+        "the interrupt may not have reached job \(job): \(Failure(error)); Ctrl-C again stops it")
+    }
+  }
+
+  private static func stop(_ job: String, _ session: Session) async {
+    do { _ = try await session.client.stop(job) } catch {
+      Message.print(
+        "job \(job) was not stopped: \(Failure(error)); worker stop \(job) tries again")
+    }
   }
 
   private static func tell(_ job: Worker_V1_Job) -> Int32 {

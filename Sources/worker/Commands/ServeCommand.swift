@@ -36,6 +36,17 @@ struct ServeCommand: LoopCommand, Sendable {
   var audit: String?
   @Option(help: "When that file cannot be written: refuse starts, or allow them.")
   var auditFailure = AuditFailure.refuse
+  @Option(
+    help: "How long a finished job is kept, as 168h; the oldest goes first, and none that is read.",
+    transform: Values.duration)
+  var keepFinished: Duration = .seconds(7 * 86_400)
+  @Option(help: "How many finished jobs are kept.") var keepJobs = 1000
+  @Option(
+    help: "How much output of finished jobs is kept together, as 10G.", transform: Values.size)
+  var keepBytes: Int64 = 10 << 30
+  @Option(
+    help: "When a client that answers nothing is given up, as 30s.", transform: Values.duration)
+  var deadPeer: Duration = .seconds(30)
   @Option(help: "debug, info, notice, warning or error.") var logLevel = LogLevel.info
   @Option(
     help: "Bytes of output kept of a job that does not say how many.", transform: Values.size)
@@ -46,6 +57,15 @@ struct ServeCommand: LoopCommand, Sendable {
   var outputQuotaMax: Int64?
   @Flag(help: "Stop all jobs when the server ends.") var stopJobsOnExit = false
   @OptionGroup(title: "All jobs together") var totals: TotalsOptions
+
+  func validate() throws {
+    guard self.keepJobs >= 0 else {
+      throw ValidationError("--keep-jobs must not be negative, got \(self.keepJobs)")
+    }
+    guard self.deadPeer >= .seconds(1) else {
+      throw ValidationError("--dead-peer must be 1s at least, got \(self.deadPeer)")
+    }
+  }
 
   func execute() throws -> Never {
     // Before a key is read: none of it shall end in a core dump or in a debugger.
@@ -60,10 +80,14 @@ struct ServeCommand: LoopCommand, Sendable {
     let policy = try self.policy.map { try Path.absolute($0) }
     _ = try Self.readPolicy(policy)
     let audit = try self.openAudit()
+    let queue = try LogQueue()
+    let level = self.logLevel.level
+    let log = Logger(label: "worker") { _ in LineLog(level: level) { queue.write($0) } }
     EventLoop.runOnCurrentThread { loop in
       do {
+        defer { queue.finish() }
         let worker = try await self.openWorker(
-          hiding: [folder.path] + (audit.map { [$0.path] } ?? []))
+          hiding: [folder.path] + (audit.map { [$0.path] } ?? []), log)
         var configuration = ServerConfiguration(
           address: address, tls: { try CertificateFiles(folder.path).tls("server") },
           trustDomain: trustDomain,
@@ -73,7 +97,8 @@ struct ServeCommand: LoopCommand, Sendable {
         configuration.audit = audit
         configuration.files = { folder.serverPaths + (policy.map { [$0] } ?? []) }
         configuration.stopsJobs = self.stopJobsOnExit
-        try await self.serve(configuration, worker, loop, orders: Self.orders(signals))
+        configuration.limits.noticeDeadPeers(within: self.deadPeer)
+        try await self.serve(configuration, worker, loop, log, orders: Self.orders(signals))
         return ExitCode.success
       } catch {
         let failure = Failure(error)
@@ -97,13 +122,20 @@ struct ServeCommand: LoopCommand, Sendable {
     return try PolicyFile.read(path)
   }
 
-  private func openWorker(hiding paths: [String]) async throws -> Worker {
+  private func openWorker(hiding paths: [String], _ log: Logger) async throws -> Worker {
     var configuration = WorkerConfiguration(stateDirectory: self.stateDir)
     configuration.cgroupRoot = self.cgroupRoot
     configuration.totals = self.totals.totals
     configuration.hiddenPaths = try paths.map(Path.absolute)
     configuration.defaultOutputQuota = self.outputQuota
     configuration.maxOutputQuota = self.outputQuotaMax
+    configuration.retention = Retention(
+      age: self.keepFinished, count: self.keepJobs, bytes: self.keepBytes)
+    configuration.onExpired = { job in
+      log.info(
+        "job removed",
+        metadata: ["job": "\(job.id)", "owner": "\(job.owner)", "by": "retention"])
+    }
     let worker = try await Worker.open(configuration)
     do {
       try await worker.prepare()
@@ -115,11 +147,9 @@ struct ServeCommand: LoopCommand, Sendable {
   }
 
   private func serve(
-    _ configuration: ServerConfiguration, _ worker: Worker, _ loop: EventLoop,
+    _ configuration: ServerConfiguration, _ worker: Worker, _ loop: EventLoop, _ log: Logger,
     orders: AsyncStream<ServerOrder>
   ) async throws {
-    let level = self.logLevel.level
-    let log = Logger(label: "worker") { _ in LineLog(level: level) }
     for problem in worker.problems { log.warning("left alone", metadata: ["what": "\(problem)"]) }
     do {
       let server = try Server(

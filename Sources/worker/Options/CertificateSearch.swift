@@ -68,7 +68,7 @@ struct CertificateFiles: Sendable {
   func identity(_ wanted: String?) throws(Failure) -> String {
     if let wanted {
       if self.has("\(wanted).crt") { return wanted }
-      throw Failure("no identity '\(wanted)' in \(self.path): \(self.list(self.identities))")
+      throw Failure("no identity '\(wanted)' in \(self.path): \(self.list(self.users))")
     }
     let found = self.identities.count > 1 ? self.users : self.identities
     if let only = found.first, found.count == 1 { return only }
@@ -98,9 +98,17 @@ struct CertificateFiles: Sendable {
     ["ca.crt", "ca.crl", "server.crt", "server.key"].map(self.file)
   }
 
+  private static func remedy(_ name: String, _ identity: String) -> String {
+    if name == "ca.crt" { return "copy it from where worker pki init made it" }
+    let make =
+      identity == "server"
+      ? "worker pki issue server --server" : "worker pki issue \(identity) --role user"
+    return "copy it from where it was made, or make a pair with \(make)"
+  }
+
   func tls(_ identity: String) throws(Failure) -> TLSConfiguration {
     for name in ["ca.crt", "\(identity).crt", "\(identity).key"] where !self.has(name) {
-      throw Failure("no \(name) in \(self.path)")
+      throw Failure("no \(name) in \(self.path): \(Self.remedy(name, identity))")
     }
     return TLSConfiguration(
       trustRoots: self.file("ca.crt"), certificateChain: self.file("\(identity).crt"),

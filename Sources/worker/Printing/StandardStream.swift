@@ -38,9 +38,11 @@ struct StandardStream: Hashable, Sendable {
     Failure("cannot write to \(self.name): \(SystemError.reason(errno: errno))")
   }
 
+  var isTerminal: Bool { isatty(self.number) == 1 }
+
   /// Whether colour is welcome: on a terminal, and nobody said no (https://no-color.org).
   var hasColour: Bool {
-    guard isatty(self.number) == 1, Environment.process["NO_COLOR"] == nil else { return false }
+    guard self.isTerminal, Environment.process["NO_COLOR"] == nil else { return false }
     return Environment.process["TERM"] != "dumb"
   }
 }

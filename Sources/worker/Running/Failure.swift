@@ -67,7 +67,9 @@ struct Failure: Error, Hashable, CustomStringConvertible {
 
   private func exit(isHelp: Bool) -> Never {
     if isHelp {
-      try? StandardStream.stdout.write(self.description + "\n")
+      do throws(Failure) { try StandardStream.stdout.write(self.description + "\n") } catch {
+        error.exit(isHelp: false)
+      }
     } else {
       Message.print(self.description)
     }

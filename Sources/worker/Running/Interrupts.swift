@@ -6,6 +6,8 @@ struct Interrupts: Hashable, Sendable {
   enum Action: Hashable {
     /// Pass SIGINT on to the job.
     case forward(job: String)
+    /// Pass it on as soon as the server has said which job it is.
+    case remember
     /// Stop the job.
     case stop(job: String)
     /// End this client with a word about the job.
@@ -15,17 +17,22 @@ struct Interrupts: Hashable, Sendable {
   private var job: String?
   private var interrupts = 0
 
-  mutating func started(_ job: String) { self.job = job }
+  /// The server has said that the job was started; what is to be done now that came before.
+  mutating func started(_ job: String) -> Action? {
+    self.job = job
+    return self.interrupts > 0 ? .forward(job: job) : nil
+  }
 
   mutating func received(_ signal: Int32) -> Action {
+    if signal == SIGINT { self.interrupts += 1 }
     guard let job = self.job else {
+      if signal == SIGINT, self.interrupts == 1 { return .remember }
       return .leave(
         code: ExitCode.signaled(signal),
         message: "left before the server said that the job was started; worker list shows if it was"
       )
     }
     guard signal == SIGINT else { return self.leave(job, signal) }
-    self.interrupts += 1
     switch self.interrupts {
     case 1: return .forward(job: job)
     case 2: return .stop(job: job)

@@ -75,15 +75,13 @@ extension ClientCommand {
   }
 }
 
-/// Says once, and not with every attempt, that a connection is being made again.
+/// Says that a connection is being made again: at once to a person, and to a file only when it takes
+/// its time; once, and not with every attempt.
 private final class RetryTeller: Sendable {
-  private let last = Lock<String?>(nil)
+  private let outage = Lock(Outage(isTerminal: StandardStream.stderr.isTerminal))
 
   func tell(_ error: RPCError) {
-    let isNew = self.last.withLock { last in
-      defer { last = error.message }
-      return last != error.message
-    }
-    if isNew { Message.print("\(error.message); trying again") }
+    let mustTell = self.outage.withLock { $0.failed(error.message, now: Clock.boot()) }
+    if mustTell { Message.print("\(error.message); trying again") }
   }
 }

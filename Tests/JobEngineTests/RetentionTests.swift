@@ -1,0 +1,106 @@
+import Linux
+import Testing
+
+@testable import JobEngine
+
+/// Which finished jobs go, and when.
+@Suite struct RetentionTests {
+  private static func candidates(_ sizes: [Int64]) throws -> [Retention.Candidate] {
+    try sizes.enumerated().map { index, size in
+      let digits = String(index, radix: 16)
+      let id = try #require(JobID(String(repeating: "0", count: 16 - digits.count) + digits))
+      return Retention.Candidate(id: id, endTime: Int64(index) * 1_000_000_000, bytes: size)
+    }.reversed()
+  }
+
+  @Test(
+    arguments: [
+      (Retention(), 0), (Retention(count: 3), 2), (Retention(count: 0), 5),
+      (Retention(count: 9), 0), (Retention(bytes: 25), 3), (Retention(bytes: 50), 0),
+      (Retention(bytes: 0), 5), (Retention(age: .seconds(8)), 3),
+      (Retention(age: .seconds(100)), 0),
+      (Retention(age: .seconds(9), count: 4, bytes: 45), 2),
+    ] as [(Retention, Int)])
+  func theOldestGoFirst(retention: Retention, gone: Int) throws {
+    let all = try Self.candidates([10, 10, 10, 10, 10])
+    let (ids, next) = retention.expired(of: all, now: 10_000_000_000)
+    #expect(ids == all.reversed().prefix(gone).map(\.id))
+    let seconds = retention.age.map { gone + Int($0.components.seconds) }
+    #expect(next == (gone < 5 ? seconds.map { Int64($0) * 1_000_000_000 } : nil))
+  }
+
+  @Test(.requiresRoot) func finishedJobsBeyondTheCountAreForgotten() async throws {
+    let folder = try TemporaryFolder()
+    let (forgotten, forget) = AsyncStream<JobID>.makeStream()
+    var gone = forgotten.makeAsyncIterator()
+    var configuration = configuration(folder)
+    configuration.retention = Retention(count: 2)
+    configuration.onExpired = { forget.yield($0.id) }
+    let worker = try await Worker.open(configuration)
+    let running = try await worker.start(shell("exec sleep 1000"), owner: "alice")
+    var ids: [JobID] = []
+    for _ in 0..<5 {
+      let job = try await worker.start(shell("true"), owner: "alice")
+      _ = try await worker.wait(job.id)
+      ids.append(job.id)
+    }
+    _ = try await worker.stop(running.id, grace: .zero, by: "test")
+    for id in ids[..<4] { #expect(await gone.next() == id) }
+    await worker.close()
+    let left = try names(in: "\(folder.path)/state/jobs")
+    #expect(left.sorted() == [ids[4], running.id].map(\.description).sorted())
+
+    configuration.retention = Retention(age: .zero)
+    let second = try await Worker.open(configuration)
+    #expect(await gone.next() == ids[4])
+    #expect(await gone.next() == running.id)
+    await second.close()
+    #expect(try names(in: "\(folder.path)/state/jobs").isEmpty)
+  }
+
+  @Test(.requiresRoot) func aJobThatIsReadStaysUntilItsLastReaderHasGone() async throws {
+    let folder = try TemporaryFolder()
+    let (forgotten, forget) = AsyncStream<JobID>.makeStream()
+    var configuration = configuration(folder)
+    configuration.retention = Retention(count: 0)
+    configuration.onExpired = { forget.yield($0.id) }
+    let worker = try await Worker.open(configuration)
+    let job = try await worker.start(
+      shell("trap 'exit 0' TERM; head -c 1000000 /dev/zero; while :; do sleep 0.05; done"),
+      owner: "alice")
+    let read = try await Self.bytes(of: job.id, worker)
+    #expect(read == 1_000_000)
+    var names = forgotten.makeAsyncIterator()
+    #expect(await names.next() == job.id)
+    #expect(worker.jobs().isEmpty)
+    await worker.close()
+  }
+
+  /// Read to the end; the job ends, and is looked at, in the middle of it.
+  private static func bytes(of id: JobID, _ worker: Worker) async throws -> Int {
+    var count = 0
+    for try await event in try worker.output(of: id) {
+      guard case .chunk(let chunk) = event else { continue }
+      count += chunk.bytes.count
+      guard count == chunk.bytes.count else { continue }
+      try await worker.signal(id, 15)
+      _ = try await worker.wait(id)
+    }
+    return count
+  }
+
+  @Test(.requiresRoot) func ageIsATimerAndNoPolling() async throws {
+    let folder = try TemporaryFolder()
+    let (forgotten, forget) = AsyncStream<JobID>.makeStream()
+    var configuration = configuration(folder)
+    configuration.retention = Retention(age: .milliseconds(300))
+    configuration.onExpired = { forget.yield($0.id) }
+    let worker = try await Worker.open(configuration)
+    let job = try await worker.start(shell("true"), owner: "alice")
+    let end = try #require(try await worker.wait(job.id).endTime)
+    var names = forgotten.makeAsyncIterator()
+    #expect(await names.next() == job.id)
+    #expect(Clock.wall() - end >= 300_000_000)
+    await worker.close()
+  }
+}
