@@ -75,7 +75,7 @@ import Testing
   @Test func aViewAndACursorExcludeEachOther() async throws {
     try await withWorker { worker in
       let job = try await worker.start(shell("echo a"), owner: "alice")
-      let cursor = try #require(Cursor("\(job.id).40"))
+      let cursor = try #require(Cursor("\(job.id).56"))
       var view = OutputView()
       view.tail = 1
       #expect { try worker.output(of: job.id, from: cursor, view: view) } throws: {

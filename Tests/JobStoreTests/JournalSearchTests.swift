@@ -70,10 +70,12 @@ import Testing
         case .stdout: stdout += UInt64(record.bytes.count)
         case .stderr: stderr += UInt64(record.bytes.count)
         }
-        let totals = try JournalTotals.count(in: folder, upTo: record.end)
-        #expect(totals == JournalTotals(stdoutBytes: stdout, stderrBytes: stderr))
+        let counts = try StreamCounts.ofJournal(
+          in: folder, jobID: Self.jobID, upTo: record.end)
+        #expect(counts.stdout == stdout && counts.stderr == stderr)
       }
-      #expect(try JournalTotals.count(in: folder).sum == stdout + stderr)
+      let all = try StreamCounts.ofJournal(in: folder, jobID: Self.jobID)
+      #expect(all.stdout == stdout && all.stderr == stderr)
     }
   }
 
@@ -87,7 +89,7 @@ import Testing
       for cut in whole..<writer.end {
         let segment = try File.open("output.0000000000000000", in: folder, O_RDWR)
         try File.truncate(segment, to: Int64(cut))
-        #expect(try JournalTotals.count(in: folder).sum == 6)
+        #expect(try StreamCounts.ofJournal(in: folder, jobID: Self.jobID).stdout == 6)
         let place = try Self.find(.lines(1, [.stdout]), in: folder)
         #expect(try Self.bytes(from: place, [.stdout], in: folder) == Array("first\n".utf8))
       }

@@ -8,6 +8,8 @@ package struct JournalHeading: Hashable, Sendable {
   package var wallTime: Int64
   /// Where its bytes begin in its stream.
   package var offset: UInt64
+  /// Where its stream is behind it; of a gap, the first byte that is not missing.
+  package var streamEnd: UInt64
   package var length: Int
   /// The position of the record itself.
   package var position: UInt64
@@ -25,7 +27,7 @@ package struct JournalHeaders: ~Copyable {
   private let segment: OwnedDescriptor
   private let base: UInt64
   private let size: UInt64
-  private var offset = UInt64(JournalFormat.headerSize)
+  private var offset = UInt64(JournalFormat.segmentHeaderSize)
   private var block = [UInt8](repeating: 0, count: Self.blockSize)
   private var blockStart: UInt64 = 0
   private var blockCount = 0
@@ -56,28 +58,42 @@ package struct JournalHeaders: ~Copyable {
   /// The next record's; nil behind the last whole one.
   package mutating func next() throws(SystemError) -> JournalHeading? {
     let header = UInt64(JournalFormat.headerSize)
-    guard self.offset + header <= self.size, let start = try self.load() else { return nil }
+    guard self.offset + header <= self.size, let start = try self.load(JournalFormat.headerSize) else { return nil }
     let head = Array(self.block[start..<(start + JournalFormat.headerSize)])
     let length = Int(head.load(at: 4) as UInt32)
     guard Array(head[..<2]) == JournalFormat.recordMagic,
-      let stream = JournalStream(rawValue: head[2]), length <= JournalFormat.maxPayload,
-      self.offset + header + UInt64(length) <= self.size
+      let stream = JournalStream(rawValue: head[2]), let kind = JournalKind(rawValue: head[3]),
+      length <= JournalFormat.maxPayload, self.offset + header + UInt64(length) <= self.size
     else { return nil }
+    let begin: UInt64 = head.load(at: 24)
+    guard let end = try self.streamEnd(of: kind, begin, length) else { return nil }
     defer { self.offset += header + UInt64(length) }
     return JournalHeading(
-      stream: stream, wallTime: head.load(at: 8), offset: head.load(at: 24), length: length,
+      stream: stream, wallTime: head.load(at: 8), offset: begin, streamEnd: end, length: length,
       position: self.position)
   }
 
-  /// Where in the block the header at `offset` begins, once it is there as a whole.
-  private mutating func load() throws(SystemError) -> Int? {
-    let end = self.offset + UInt64(JournalFormat.headerSize)
+  private mutating func streamEnd(
+    of kind: JournalKind, _ begin: UInt64, _ length: Int
+  ) throws(SystemError) -> UInt64? {
+    switch kind {
+    case .output: return begin + UInt64(length)
+    case .gap:
+      let size = JournalFormat.headerSize + JournalGap.payloadSize
+      guard length == JournalGap.payloadSize, let start = try self.load(size) else { return nil }
+      return JournalGap.parse(self.block, at: start + JournalFormat.headerSize)?.to
+    }
+  }
+
+  /// Where in the block the header at `offset` begins, once `size` bytes from there on are in it.
+  private mutating func load(_ size: Int) throws(SystemError) -> Int? {
+    let end = self.offset + UInt64(size)
     if self.offset < self.blockStart || end > self.blockStart + UInt64(self.blockCount) {
       let result = try File.read(
         self.segment, into: &self.block, at: 0, count: Self.blockSize, position: self.offset,
         waiting: true)
       self.blockStart = self.offset
-      guard case .bytes(let count) = result, count >= JournalFormat.headerSize else {
+      guard case .bytes(let count) = result, count >= size else {
         self.blockCount = 0
         return nil
       }
@@ -87,39 +103,26 @@ package struct JournalHeaders: ~Copyable {
   }
 }
 
-/// Bytes of each stream from the job's first.
-package struct JournalTotals: Hashable, Sendable {
-  package var stdoutBytes: UInt64 = 0
-  package var stderrBytes: UInt64 = 0
-
-  package var sum: UInt64 { self.stdoutBytes + self.stderrBytes }
-
-  /// Of the journal in `folder`, up to `position` (nil: its end); from the last record of each stream,
-  /// looked for from the end backward. Blocks.
-  package static func count(
-    in folder: borrowing OwnedDescriptor, upTo position: UInt64? = nil
-  ) throws(SystemError) -> JournalTotals {
-    var last: [JournalStream: UInt64] = [:]
-    for base in try JournalFormat.bases(in: folder).reversed()
-    where base < position ?? .max && last.count < JournalStream.allCases.count {
-      for (stream, end) in try self.ends(base, in: folder, upTo: position)
-      where last[stream] == nil {
-        last[stream] = end
+extension StreamCounts {
+  /// Bytes of each stream that the journal in `folder` tells of up to `position` (nil: its end), gaps
+  /// included: by the header of the last segment and those of the records in it. Blocks.
+  package static func ofJournal(
+    in folder: borrowing OwnedDescriptor, jobID: String, upTo position: UInt64? = nil
+  ) throws(StoreError) -> StreamCounts {
+    for base in try OpenSegment.bases(in: folder).reversed() where base < position ?? .max {
+      // Its header may not be there yet, or it was dropped meanwhile.
+      guard let segment = try OpenSegment.open(base, in: folder, jobID: jobID) else { continue }
+      var counts = segment.header.before
+      do throws(SystemError) {
+        var headers = try JournalHeaders(base: base, in: folder)
+        while let heading = try headers.next(), heading.end <= position ?? .max {
+          counts[heading.stream] = heading.streamEnd
+        }
+      } catch {
+        throw .system(error)
       }
+      return counts
     }
-    return JournalTotals(stdoutBytes: last[.stdout] ?? 0, stderrBytes: last[.stderr] ?? 0)
-  }
-
-  private static func ends(
-    _ base: UInt64, in folder: borrowing OwnedDescriptor, upTo position: UInt64?
-  ) throws(SystemError) -> [JournalStream: UInt64] {
-    var ends: [JournalStream: UInt64] = [:]
-    // The oldest may be dropped meanwhile.
-    guard File.exists(JournalFormat.fileName(base: base), in: folder) else { return [:] }
-    var headers = try JournalHeaders(base: base, in: folder)
-    while let heading = try headers.next(), heading.end <= position ?? .max {
-      ends[heading.stream] = heading.offset + UInt64(heading.length)
-    }
-    return ends
+    return StreamCounts()
   }
 }

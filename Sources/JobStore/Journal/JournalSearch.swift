@@ -149,13 +149,16 @@ private struct LinePass: ~Copyable {
 
   /// The next record of the streams.
   mutating func next() throws(StoreError) -> JournalRecord? {
-    while self.reader.position < self.limit,
-      case .record(let record) = try self.reader.next(waiting: true)
-    {
-      guard self.streams.contains(record.stream) else { continue }
-      self.lastByte = record.bytes.last
-      for byte in record.bytes where byte == Self.newline { self.newlines += 1 }
-      return record
+    while self.reader.position < self.limit {
+      switch try self.reader.next(waiting: true) {
+      case .gap: continue
+      case .end, .wouldBlock: return nil
+      case .record(let record):
+        guard self.streams.contains(record.stream) else { continue }
+        self.lastByte = record.bytes.last
+        for byte in record.bytes where byte == Self.newline { self.newlines += 1 }
+        return record
+      }
     }
     return nil
   }

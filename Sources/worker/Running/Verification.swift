@@ -8,21 +8,24 @@ import Linux
 /// a gap from its first byte to its last, and that the sums are those of the job's end.
 struct Verification: Hashable, Sendable {
   private var chunks = 0
-  private var lastCursor: String?
+  private var missing: Int64 = 0
 
   /// Throws when anything is wrong.
   static func run(_ job: String, _ session: Session) async throws -> Int32 {
     let seen = Lock(Verification())
-    let end = try await session.client.output(of: OutputRequest(job: job, follow: false)) {
-      chunk in seen.withLock { $0.add(chunk) }
-    }
+    let end = try await session.client.output(
+      of: OutputRequest(job: job, follow: false), onGap: { gap in seen.withLock { $0.add(gap) } },
+      onChunk: { chunk in seen.withLock { $0.add(chunk) } })
     try StandardStream.stdout.write(seen.withLock { $0 }.report(end))
     return ExitCode.success
   }
 
   mutating func add(_ chunk: Worker_V1_OutputChunk) {
     self.chunks += 1
-    self.lastCursor = chunk.cursor
+  }
+
+  mutating func add(_ gap: Worker_V1_OutputGap) {
+    self.missing += gap.to - gap.from
   }
 
   func report(_ end: Worker_V1_OutputEnd) -> String {
@@ -31,9 +34,11 @@ struct Verification: Hashable, Sendable {
     let state =
       end.complete
       ? "complete, as its end record says" : "right so far; the job has not finished"
+    let gaps = self.missing > 0 ? "; \(self.missing) of these bytes were not kept" : ""
     return """
-      job \(id): \(bytes): \(state)
-      checked: the checksum of every record, no gap in \(self.chunks) chunks, bytes of each stream
+      job \(id): \(bytes): \(state)\(gaps)
+      checked: the checksum of every record, that \(self.chunks) chunks follow on each other, the \
+      bytes of each stream
 
       """
   }
