@@ -37,11 +37,11 @@ extension Worker {
   }
 
   private func expire() {
-    let (jobs, isClosed) = self.registry.read { ($0.jobs, $0.isClosed) }
+    let (jobs, isClosed) = self.registry.read { (Array($0.jobs.values), $0.isClosed) }
     if isClosed { return }
-    let finished = jobs.values.compactMap { self.candidate($0) }
+    let finished = jobs.compactMap { self.candidate($0) }
     let (ids, next) = self.configuration.retention.expired(of: finished, now: Clock.wall())
-    for id in ids { if let job = jobs[id] { self.expire(job) } }
+    for id in ids { if let job = jobs.first(where: { $0.id == id }) { self.expire(job) } }
     if let next { self.setTimer(next) }
   }
 

@@ -51,7 +51,8 @@ extension Worker {
         let control = try File.open(JobDirectory.control, in: folder, O_WRONLY | O_NONBLOCK)
         try File.writeAll(message.encoded(), to: control)
         guard case .stop = message else { return }
-        _ = try File.open(JobDirectory.stopping, in: folder, O_WRONLY | O_CREAT)
+        // A full disk is no reason to let it run: the next worker shows it as running, no more.
+        _ = try? File.open(JobDirectory.stopping, in: folder, O_WRONLY | O_CREAT)
       }
     } catch {
       // Nobody has the other end open: the keeper is gone, and the job's end is being written down

@@ -79,18 +79,15 @@ import Testing
   }
 
   @Test func anOutageIsToldToATerminalAtOnceAndToAFileAfterTwoSeconds() {
-    let second: Int64 = 1_000_000_000
-    var person = Outage(isTerminal: true)
-    #expect(person.failed("lost", now: 20 * second))
-    #expect(!person.failed("lost", now: 21 * second))
-    #expect(person.failed("refused", now: 22 * second))
-    var file = Outage(isTerminal: false)
-    #expect(!file.failed("lost", now: 20 * second))
-    #expect(!file.failed("lost", now: 21 * second))
-    #expect(file.failed("lost", now: 22 * second))
-    #expect(!file.failed("lost", now: 23 * second))
+    func told(_ isTerminal: Bool, _ failures: [(String, Int64)]) -> [Bool] {
+      var outage = Outage(isTerminal: isTerminal)
+      return failures.map { outage.failed($0, now: $1 * 1_000_000_000) }
+    }
+    #expect(told(true, [("lost", 20), ("lost", 21), ("refused", 22)]) == [true, false, true])
+    let lost = [20, 21, 22, 23].map { ("lost", $0 as Int64) }
+    #expect(told(false, lost) == [false, false, true, false])
     // Another one, much later, begins anew.
-    #expect(!file.failed("lost", now: 90 * second))
+    #expect(told(false, lost + [("lost", 90)]).last == false)
   }
 
   @Test func stampsEveryLineOnceForEachStream() {

@@ -80,7 +80,7 @@ import Testing
   private static func bytes(of id: JobID, _ worker: Worker) async throws -> Int {
     var count = 0
     for try await event in try worker.output(of: id) {
-      guard case .chunk(let chunk) = event else { continue }
+      guard case .chunk(let chunk) = event, chunk.stream == .stdout else { continue }
       count += chunk.bytes.count
       guard count == chunk.bytes.count else { continue }
       try await worker.signal(id, 15)
