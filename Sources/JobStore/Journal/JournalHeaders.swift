@@ -58,7 +58,8 @@ package struct JournalHeaders: ~Copyable {
   /// The next record's; nil behind the last whole one.
   package mutating func next() throws(SystemError) -> JournalHeading? {
     let header = UInt64(JournalFormat.headerSize)
-    guard self.offset + header <= self.size, let start = try self.load(JournalFormat.headerSize) else { return nil }
+    guard self.offset + header <= self.size, let start = try self.load(JournalFormat.headerSize)
+    else { return nil }
     let head = Array(self.block[start..<(start + JournalFormat.headerSize)])
     let length = Int(head.load(at: 4) as UInt32)
     guard Array(head[..<2]) == JournalFormat.recordMagic,
