@@ -67,7 +67,11 @@ import Testing
     try await withWorker { worker in
       let job = try await worker.start(
         shell("echo x >&2; head -c 6000000 /dev/zero; echo done; exec sleep 1000"), owner: "alice")
-      try await waitForBytes(6_000_000, of: job.id, worker)
+      var count = 0
+      for try await event in try worker.output(of: job.id) {
+        if case .chunk(let chunk) = event { count += chunk.bytes.count }
+        if count == 6_000_007 { break }
+      }
       #expect(try await worker.status(job.id).outputBytes == 6_000_007)
     }
   }
