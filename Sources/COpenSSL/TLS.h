@@ -1,5 +1,7 @@
 #pragma once
 // Macros of OpenSSL's TLS side that Swift cannot import, as static inline functions.
+#include <stdint.h>
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -42,6 +44,24 @@ static inline int copenssl_set_server_name(SSL *ssl, const char *name) {
 static inline void copenssl_retry_read(BIO *bio) {
   BIO_clear_retry_flags(bio);
   BIO_set_retry_read(bio);
+}
+
+// A place for the reason below in each SSL; made once.
+static inline int copenssl_reason_index(void) {
+  return SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+// In a verify callback: keeps why a certificate is refused for our log. Its sender is told that it is,
+// and not why: else OpenSSL picks an alert for each reason, which shows strangers around.
+static inline void copenssl_hide_reason(X509_STORE_CTX *store, int index) {
+  SSL *ssl = (SSL *)X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+  if (ssl) SSL_set_ex_data(ssl, index, (void *)(intptr_t)X509_STORE_CTX_get_error(store));
+  X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+}
+
+// The reason that was kept, or X509_V_OK.
+static inline long copenssl_hidden_reason(const SSL *ssl, int index) {
+  return (long)(intptr_t)SSL_get_ex_data(ssl, index);
 }
 
 // Whether a ClientHello carries the extension for ALPN, RFC 7301.

@@ -56,9 +56,8 @@ final class Acceptor: ReadinessHandler, @unchecked Sendable {
   }
 
   private func admit(_ socket: StreamSocket, _ peer: IPEndpoint) {
-    guard self.shared.admit() else {
-      return self.shared.onEvent(
-        .connectionRefused(peer: peer, reason: "the limit of open connections is reached"))
+    if let refusal = self.shared.admit(peer, now: Clock.monotonic()) {
+      return self.shared.onEvent(.connectionRefused(peer: peer, reason: refusal))
     }
     self.turn = (self.turn + 1) % self.loops.count
     let target = self.loops[self.turn]

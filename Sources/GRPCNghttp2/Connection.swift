@@ -32,6 +32,8 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
   private var registration: UInt64?
   private var wanted: Epoll.Events = []
   private var isDirty = false
+  /// Nothing is read for a while: the peer sends too much.
+  private var isPaced = false
   /// Encrypted bytes that the socket did not take, and how many of them it has taken since.
   var unsent: [UInt8] = []
   var unsentStart = 0
@@ -42,7 +44,9 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
   private var timers: [TimerPurpose: TimerQueue.Token] = [:]
   var keepalive: Keepalive
 
-  enum TimerPurpose: Hashable { case handshake, keepalive, idle, linger, shutdown, expiry }
+  enum TimerPurpose: Hashable {
+    case handshake, keepalive, idle, linger, shutdown, expiry, headers, pace
+  }
 
   init(loop: EventLoop, limits: TransportLimits, peer: IPEndpoint, phase: Phase) {
     self.loop = loop
@@ -64,6 +68,12 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
   /// Nothing is sent or received any more. Called once.
   func ended(_ reason: CloseReason) {}
   func connected() {}
+  /// So many bytes have come from the socket: for how long no more is to be read.
+  func received(_ count: Int) -> Int64 { 0 }
+  /// Frames have come, and maybe the beginning of another.
+  func receivedFrames() {}
+  /// The peer made us work for nothing, over and over.
+  func offended(_ reason: CloseReason) { self.close(reason) }
   /// The socket is closed. Called once, after `ended`.
   func socketClosed() {}
 
@@ -77,11 +87,24 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
   }
 
   func want(_ events: Epoll.Events) {
+    let events = self.isPaced ? events.subtracting(.readable) : events
     guard let socket = self.socket, let token = self.registration, events != self.wanted else {
       return
     }
     self.wanted = events
     self.loop.change(socket.descriptor.rawValue, token: token, events: events)
+  }
+
+  /// Reads nothing for `time`; the kernel's buffers fill, and the peer feels it.
+  func pace(for time: Int64) {
+    guard !self.isPaced else { return }
+    self.isPaced = true
+    self.want(self.wanted)
+    self.setTimer(.pace, after: time) { [weak self] in
+      guard let self else { return }
+      self.isPaced = false
+      self.want(self.wanted.union(.readable))
+    }
   }
 
   func dropSocket() {

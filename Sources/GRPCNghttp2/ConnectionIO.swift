@@ -14,7 +14,9 @@ extension Connection {
       switch socket.receive(buffer) {
       case .bytes(let count):
         self.keepalive.received(now: Clock.monotonic())
+        let pause = self.received(count)
         self.received(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        if pause > 0 { return self.pace(for: pause) }
         if count < buffer.count { return }
       case .wouldBlock: return
       case .ended: return self.close(CloseReason("the peer closed the connection"))
@@ -49,10 +51,24 @@ extension Connection {
         return false
       }
     }
-    if let failure { return self.close(CloseReason(failure.description)) }
+    if let failure {
+      let reason = CloseReason(self.session?.offence ?? failure.description)
+      return failure.isFlood ? self.offended(reason) : self.close(reason)
+    }
     if progress == .ended { return self.close(CloseReason("the peer closed the connection")) }
+    if self.session?.isFlooded == true { return self.endFlood() }
+    self.receivedFrames()
     // Answers of nghttp2 itself: acknowledgements, window updates, resets.
     if self.session?.wantsToSend == true { self.flushSoon() } else { self.closeIfFinished() }
+  }
+
+  /// With the word that HTTP/2 has for it, RFC 9113 7.
+  private func endFlood() {
+    let frames = self.loop.buffers.frames
+    self.session?.goAway(.enhanceYourCalm)
+    if (try? self.session?.send(into: frames)) != nil { try? self.tls?.send(frames.bytes) }
+    frames.removeAll()
+    self.offended(CloseReason("flood: too many frames that serve nothing"))
   }
 
   /// The alert that tells the peer why is sent, and the peer given time to read it: closing with

@@ -24,6 +24,7 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   private var trailers = HeaderList()
   private var deadline: Int64?
   private var timer: TimerQueue.Token?
+  private var watch: RequestWatch
   private var task: Task<Void, Never>?
   private var cancellation: ServerContext.RPCCancellationHandle?
   private var isCancelled = false
@@ -38,6 +39,7 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
       loop: connection.loop, waiting: { [weak connection] in connection?.messagesWaiting($0) },
       credit: { [weak connection] in connection?.consumed(stream: id, $0) })
     self.deframer = MessageDeframer(maximumSize: connection.limits.messageSize)
+    self.watch = RequestWatch(loop: connection.loop, time: connection.limits.requestTimeout)
   }
 
   // MARK: Start and end
@@ -134,7 +136,14 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
 
   private func deframe(_ bytes: UnsafeRawBufferPointer) {
     do throws(RPCError) {
-      try self.deframer.append(bytes) { self.inbound.push(.message($0)) }
+      var isWhole = false
+      try self.deframer.append(bytes) {
+        isWhole = true
+        self.connection?.session?.completed()
+        self.inbound.push(.message($0))
+      }
+      if isWhole { self.watch.stop() }
+      if self.deframer.isMidMessage, !self.watch.isRunning { self.expectRequest() }
       guard self.hold(self.deframer.heldCount) else {
         throw RPCError(
           code: .resourceExhausted,
@@ -155,13 +164,24 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     return growth <= 0 || connection.incomplete <= connection.limits.incompletePerConnection
   }
 
+  /// The first message is awaited as soon as the call began, which no method of ours delays.
+  func expectRequest() {
+    self.watch.start { [weak self] in
+      guard let self, let time = self.watch.time else { return }
+      let reason = "the request did not come whole within \(time)"
+      self.refuse(RPCError(code: .deadlineExceeded, message: reason))
+    }
+  }
+
   private func becomeDeaf() {
     self.isDeaf = true
+    self.watch.stop()
     self.deframer.drop()
     _ = self.hold(0)
   }
 
   func receivedEnd() {
+    self.watch.stop()
     guard self.deframer.isMidMessage else { return self.inbound.finish() }
     self.refuse(RPCError(code: .internalError, message: "the request ends inside of a message"))
   }

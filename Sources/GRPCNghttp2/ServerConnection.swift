@@ -6,7 +6,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   typealias StreamHandler = ServerLoop.StreamHandler
 
   /// Keeps this connection until nothing of it is left.
-  private let owner: ServerLoop
+  let owner: ServerLoop
   private var context: TLSContext
   /// What the calls' answers have queued.
   let queued = QueuedBytes()
@@ -14,7 +14,16 @@ final class ServerConnection: Connection, @unchecked Sendable {
   var incomplete = 0
   /// Whether it counts as one whose client has shown who it is.
   private(set) var isAdmitted = false
-  private var isRefused = false
+  /// Why its client may not stay, though it has shown who it is.
+  var refusal: String?
+  /// Counts what its identity uses; nil before the handshake is done.
+  private(set) var account: ClientAccount?
+  /// Whether the account counts this connection.
+  var isCounted = false
+  /// Whether the client has begun HTTP/2.
+  var hasPreface = false
+  /// The list of fields that is being received, if its timer runs.
+  var headersWatched: Int?
   private var calls: [Int32: ServerCall] = [:]
   /// Handlers that have not returned: those of calls that are gone too.
   private(set) var handlers = 0
@@ -54,10 +63,17 @@ final class ServerConnection: Connection, @unchecked Sendable {
     guard let identity = self.tls?.peerIdentity() else {
       return self.failed(TLSFailure("the client sent no certificate"))
     }
-    self.isAdmitted = self.owner.admit(self)
-    guard self.isAdmitted else {
-      self.isRefused = true
-      return self.closeGently(CloseReason("the limit of open connections is reached"))
+    let account = self.owner.account(identity)
+    self.account = account
+    self.refusal = account.connect(now: Clock.monotonic())
+    self.isCounted = self.refusal == nil
+    if self.isCounted {
+      self.isAdmitted = self.owner.admit(self)
+      guard self.isAdmitted else {
+        let reason = "the limit of open connections is reached"
+        self.refusal = reason
+        return self.closeGently(CloseReason(reason))
+      }
     }
     self.identity = identity
     do throws(SessionError) {
@@ -65,6 +81,8 @@ final class ServerConnection: Connection, @unchecked Sendable {
     } catch {
       return self.close(CloseReason(error.description))
     }
+    self.expectPreface()
+    if self.refusal != nil { return }
     self.owner.report(.connectionOpened(peer: self.peer, identity: identity))
     self.restartIdleTimer()
     self.setExpiry(identity)
@@ -97,11 +115,19 @@ final class ServerConnection: Connection, @unchecked Sendable {
     self.abort("the client's certificate is not accepted any more")
   }
 
+  override func received(_ count: Int) -> Int64 {
+    self.account?.received(count, now: Clock.monotonic()) ?? 0
+  }
+  override func receivedFrames() { self.watchHeaders() }
+  override func offended(_ reason: CloseReason) { self.flooded(reason) }
+
   override func socketClosed() { self.owner.socketClosed(self) }
 
   override func ended(_ reason: CloseReason) {
-    if self.isRefused {
-      self.owner.report(.connectionRefused(peer: self.peer, reason: reason.description))
+    if self.isCounted { self.account?.disconnect() }
+    self.isCounted = false
+    if let refusal = self.refusal {
+      self.owner.report(.connectionRefused(peer: self.peer, reason: refusal))
     } else if self.identity == nil {
       self.owner.report(.handshakeRefused(peer: self.peer, reason: reason.description))
     } else {
@@ -134,7 +160,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   private static let shutdownPing: UInt64 = 0x676f_6177_6179
 
-  private func finishShutdown() {
+  func finishShutdown() {
     self.cancelTimer(.shutdown)
     self.hasSaidLast = true
     self.session?.goAway(.none)
@@ -154,17 +180,24 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   // MARK: Calls
 
-  private func accept(_ head: RequestHead, stream: Int32, ended: Bool) {
+  private func accept(
+    _ head: RequestHead, stream: Int32, ended: Bool
+  ) throws(RequestHead.Refusal) {
     // Calls that were reset leave handlers that still unwind; a fast resetter must not pile them.
     guard self.handlers < 2 * self.limits.streamsPerConnection else {
       self.session?.reset(stream: stream, .refused)
       return
+    }
+    if let refusal = self.account?.begin(now: Clock.monotonic()) {
+      self.owner.report(.callRefused(peer: self.peer, reason: refusal))
+      throw RequestHead.refusal(.resourceExhausted, refusal)
     }
     let call = ServerCall(id: stream, connection: self)
     self.calls[stream] = call
     self.handlers += 1
     call.inbound.push(.metadata(head.metadata))
     call.start(timeout: head.timeout, task: self.run(call, head.descriptor))
+    if !ended { call.expectRequest() }
     self.restartIdleTimer()
   }
 
@@ -189,6 +222,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   private func handlerReturned() {
     self.handlers -= 1
+    self.account?.end()
     self.owner.connectionChanged(self)
   }
 }
@@ -197,14 +231,17 @@ extension ServerConnection: SessionEvents {
   func received(headers: HeaderList, tooLarge: Bool, stream: Int32, endStream: Bool) {
     guard self.calls[stream] == nil else { return }  // trailers, which gRPC requests do not have
     do throws(RequestHead.Refusal) {
+      if let refusal = self.refusal { throw RequestHead.refusal(.resourceExhausted, refusal) }
       if tooLarge {
         throw RequestHead.refusal(
           .resourceExhausted, "headers are larger than \(self.limits.headerListSize) bytes")
       }
       let head = try RequestHead(headers, methods: self.owner.methods)
-      self.accept(head, stream: stream, ended: endStream)
+      try self.accept(head, stream: stream, ended: endStream)
     } catch {
+      self.session?.offended()
       try? self.session?.submitResponse(error.headers, stream: stream, body: false)
+      if self.refusal != nil { self.finishShutdown() }
     }
   }
 
@@ -239,9 +276,9 @@ extension ServerConnection: SessionEvents {
     if payload == Self.shutdownPing, self.isShuttingDown { self.finishShutdown() }
   }
 
-  func receivedSettings() {}
+  func receivedSettings() { self.receivedPreface() }
   func receivedGoAway(lastStream: Int32, error: UInt32) {}
-  func protocolError(_ text: String) {}
+  func protocolError(_ text: String) { self.session?.offended() }
 
   func nextData(stream: Int32, limit: Int) -> DataChunk {
     self.calls[stream]?.nextData(limit: limit) ?? .failed

@@ -41,29 +41,39 @@ final class ServerLoop: @unchecked Sendable {
   func adopt(_ socket: StreamSocket, peer: IPEndpoint) {
     self.loop.preconditionOnLoop()
     // Accepted just before the shutdown: dropping the socket refuses it.
-    if self.shared.isShuttingDown { return self.drop() }
-    self.makeRoom()
+    if self.shared.isShuttingDown { return self.drop(peer) }
+    self.makeRoom(for: peer)
     do {
       let connection = try ServerConnection(socket, peer: peer, owner: self)
       self.connections[ObjectIdentifier(connection)] = connection
       self.handshaking.append(connection)
     } catch {
       self.report(.handshakeRefused(peer: peer, reason: "\(error)"))
-      self.drop()
+      self.drop(peer)
     }
   }
 
-  private func drop() {
-    self.shared.socketClosed()
+  private func drop(_ peer: IPEndpoint) {
+    self.shared.socketClosed(peer, now: Clock.monotonic())
     self.shared.connectionGone(wasOpen: false)
   }
 
-  /// Strangers must not keep others out by being many and slow.
-  private func makeRoom() {
-    guard self.handshaking.count >= self.handshakes, let oldest = self.handshaking.first else {
-      return
-    }
-    oldest.close(CloseReason("too many connections were in their handshake"))
+  /// Strangers must not keep others out by being many and slow; those of one address first make room
+  /// for each other.
+  private func makeRoom(for peer: IPEndpoint) {
+    guard self.handshaking.count >= self.handshakes / 2 else { return }
+    let key = AddressKey(peer)
+    let own = self.handshaking.filter { AddressKey($0.peer) == key }
+    if own.count >= max(1, self.handshakes / 2) { return Self.evict(own.first) }
+    if self.handshaking.count >= self.handshakes { Self.evict(self.handshaking.first) }
+  }
+
+  private static func evict(_ connection: ServerConnection?) {
+    connection?.close(CloseReason("too many connections were in their handshake"))
+  }
+
+  func account(_ identity: PeerIdentity) -> ClientAccount {
+    self.shared.account(identity, now: Clock.monotonic())
   }
 
   /// The handshake of `connection` is done, and its client may stay.
@@ -72,7 +82,9 @@ final class ServerLoop: @unchecked Sendable {
     return self.shared.admitOpen()
   }
 
-  func socketClosed(_ connection: ServerConnection) { self.shared.socketClosed() }
+  func socketClosed(_ connection: ServerConnection) {
+    self.shared.socketClosed(connection.peer, now: Clock.monotonic())
+  }
 
   /// Something about `connection` ended; it is forgotten when nothing of it is left.
   func connectionChanged(_ connection: ServerConnection) {

@@ -29,6 +29,8 @@ final class ServerState: Sendable {
     var sockets = 0
     var acceptors = 0
     var isShuttingDown = false
+    var addresses: AddressLedger
+    var accounts: AccountTable
     /// Resumed when the server shuts down and the last connection and acceptor have gone.
     var waiter: CheckedContinuation<Void, Never>?
   }
@@ -38,12 +40,14 @@ final class ServerState: Sendable {
   private let state: Lock<State>
 
   init(
-    context: TLSContext, capacity: ServerCapacity,
+    context: TLSContext, capacity: ServerCapacity, limits: TransportLimits,
     onEvent: @escaping @Sendable (TransportEvent) -> Void
   ) {
     self.capacity = capacity
     self.onEvent = onEvent
-    self.state = Lock(State(context: context))
+    self.state = Lock(
+      State(
+        context: context, addresses: AddressLedger(limits), accounts: AccountTable(limits)))
   }
 
   var context: TLSContext { self.state.withLock { $0.context } }
@@ -51,13 +55,20 @@ final class ServerState: Sendable {
 
   func replace(_ context: TLSContext) { self.state.withLock { $0.context = context } }
 
-  /// Whether one more connection may be taken; if so it counts.
-  func admit() -> Bool {
-    self.state.withLock { state in
-      guard state.sockets < self.capacity.sockets, !state.isShuttingDown else { return false }
+  /// Nil when a connection of `peer` may be taken, which counts then; or why not.
+  func admit(_ peer: IPEndpoint, now: Int64) -> String? {
+    let key = AddressKey(peer)
+    return self.state.withLock { state in
+      guard !state.isShuttingDown else { return "the server is shutting down" }
+      // First those who are many: they must not fill the limit of all.
+      if let refusal = state.addresses.admit(key, now: now) { return refusal }
+      guard state.sockets < self.capacity.sockets else {
+        state.addresses.leave(key, now: now)
+        return "the limit of open connections is reached"
+      }
       state.sockets += 1
       state.connections += 1
-      return true
+      return nil
     }
   }
 
@@ -70,7 +81,17 @@ final class ServerState: Sendable {
     }
   }
 
-  func socketClosed() { self.state.withLock { $0.sockets -= 1 } }
+  func account(_ identity: PeerIdentity, now: Int64) -> ClientAccount {
+    self.state.withLock { $0.accounts.account(identity, now: now) }
+  }
+
+  func socketClosed(_ peer: IPEndpoint, now: Int64) {
+    let key = AddressKey(peer)
+    self.state.withLock { state in
+      state.sockets -= 1
+      state.addresses.leave(key, now: now)
+    }
+  }
 
   func connectionGone(wasOpen: Bool) {
     let waiter = self.state.withLock { state in

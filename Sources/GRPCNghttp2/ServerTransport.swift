@@ -37,7 +37,7 @@ package final class Nghttp2ServerTransport: ServerTransport {
     let descriptors = Int(clamping: CurrentProcess.resourceLimit(7).soft)  // RLIMIT_NOFILE
     self.shared = ServerState(
       context: context, capacity: ServerCapacity(limits, descriptors: descriptors),
-      onEvent: onEvent)
+      limits: limits, onEvent: onEvent)
     self.state = Lock(State(listeners: listeners))
   }
 

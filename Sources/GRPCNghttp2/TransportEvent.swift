@@ -6,6 +6,10 @@ package enum TransportEvent: Hashable, Sendable {
   case handshakeRefused(peer: IPEndpoint, reason: String)
   /// Closed at once: a limit was reached.
   case connectionRefused(peer: IPEndpoint, reason: String)
+  /// One call of a client was refused: its identity's limit was reached.
+  case callRefused(peer: IPEndpoint, reason: String)
+  /// Ended, as its client made the server work for nothing, over and over.
+  case flooded(peer: IPEndpoint, by: String, reason: String)
   case connectionOpened(peer: IPEndpoint, identity: PeerIdentity)
   case connectionClosed(peer: IPEndpoint, reason: String)
   /// accept(2) failed; it is tried again soon.

@@ -33,6 +33,25 @@ package struct TransportLimits: Hashable, Sendable {
   /// Bytes of messages that are not complete, of all calls of a connection: a call that needs more is
   /// RESOURCE_EXHAUSTED.
   package var incompletePerConnection = 64 << 20
+  // What one address, and one identity, may use of a server; zero is no limit.
+
+  /// Open connections, known and unknown, of one IPv4 address or IPv6 network of 64 bits.
+  package var connectionsPerAddress = 1024
+  /// Connections that one address begins.
+  package var handshakesPerAddress = RateLimit(perSecond: 100, burst: 1000)
+  package var connectionsPerIdentity = 512
+  package var openCallsPerIdentity = 4096
+  package var callsPerIdentity = RateLimit(perSecond: 5000, burst: 20_000)
+  /// Bytes that one identity sends: beyond it nothing is read from it for a while.
+  package var bytesPerIdentity = RateLimit(perSecond: 32 << 20, burst: 128 << 20)
+
+  /// From the beginning of a request, or of a message, to its end, as well as from the handshake to
+  /// the first frame; nil is for ever.
+  package var requestTimeout: Duration? = .seconds(30)
+  /// Frames of a connection that serve nothing, see `FloodGuard`.
+  package var uselessFrames = RateLimit(perSecond: 500, burst: 2000)
+  /// An identity whose connection was ended for a flood may not connect for so long.
+  package var floodPenalty = Duration.seconds(10)
   /// How long calls may go on after a shutdown began, before they are cut.
   package var shutdownGrace = Duration.seconds(10)
 

@@ -41,7 +41,7 @@ struct InteropTests {
     let server = try Python.Server()
     defer { server.stop() }
     let transport = try Nghttp2ClientTransport(
-      address: try SocketAddress(parsing: "localhost:\(server.port)"),
+      address: try SocketAddress(parsing: "127.0.0.1:\(server.port)"),
       tls: TestCertificates.shared.configuration("alice"), loop: Harness.loops.next())
     let client = GRPCClient(transport: transport)
     for size in [0, 1, 65_535, 65_536, 3_000_000] {
@@ -69,7 +69,7 @@ struct InteropTests {
   @Test func grpcioServerRefuses() async throws {
     let server = try Python.Server()
     defer { server.stop() }
-    let address = try SocketAddress(parsing: "localhost:\(server.port)")
+    let address = try SocketAddress(parsing: "127.0.0.1:\(server.port)")
     func client(_ identity: String) throws -> GRPCClient<Nghttp2ClientTransport> {
       GRPCClient(
         transport: try Nghttp2ClientTransport(
@@ -78,7 +78,7 @@ struct InteropTests {
     }
     let alice = try client("alice")
     let failed = await #expect(throws: RPCError.self) { try await alice.get("Fail", []).message }
-    #expect(failed?.code == .permissionDenied)
+    #expect(failed?.code == .permissionDenied, "\(String(describing: failed))")
     #expect(failed?.message == "no: 100% Ünfug\n")
     let unknown = await #expect(throws: RPCError.self) { try await alice.get("No", []).message }
     #expect(unknown?.code == .unimplemented)

@@ -35,11 +35,12 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
   /// A client that has sent its preface.
   static func connect(
     to address: SocketAddress, identity: String = "alice",
-    limits: TransportLimits = TransportLimits()
+    limits: TransportLimits = TransportLimits(), speaksHTTP: Bool = true
   ) throws -> RawPeer {
     let socket = try StreamSocket(connectingTo: address.candidates[0])
     let context = try TLSContext(TestCertificates.shared.configuration(identity), role: .client)
-    return try RawPeer(socket, context, serverName: "localhost", limits: limits)
+    return try RawPeer(
+      socket, context, serverName: "localhost", limits: limits, speaksHTTP: speaksHTTP)
   }
 
   /// A server for one connection.
@@ -53,11 +54,13 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
   }
 
   private init(
-    _ socket: StreamSocket, _ context: TLSContext, serverName: String?, limits: TransportLimits
+    _ socket: StreamSocket, _ context: TLSContext, serverName: String?, limits: TransportLimits,
+    speaksHTTP: Bool = true
   ) throws {
     self.socket = socket
     self.tls = try TLSStream(context, records: self.records, serverName: serverName)
     try self.handshake()
+    guard speaksHTTP else { return }
     self.session = try Session(
       isServer: context.role == .server, limits: limits, events: self)
     try self.flush()
@@ -134,7 +137,12 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
 
   /// A DATA frame on stream 0, which RFC 9113 6.1 calls a connection error.
   func sendGarbage() throws {
-    try [UInt8]([0, 0, 1, 0, 0, 0, 0, 0, 0, 7]).withUnsafeBytes { try self.tls.send($0) }
+    try self.send([0, 0, 1, 0, 0, 0, 0, 0, 0, 7])
+  }
+
+  /// Bytes that our own HTTP/2 knows nothing of.
+  func send(_ bytes: [UInt8]) throws {
+    try bytes.withUnsafeBytes { try self.tls.send($0) }
     try self.sendRecords()
   }
 

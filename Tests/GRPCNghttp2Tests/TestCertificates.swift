@@ -13,6 +13,8 @@ struct TestCertificates: Sendable {
     var days = "1"
     var notBefore: String?
     var notAfter: String?
+    var digest = "sha256"
+    var isAuthority = false
   }
 
   static let shared: TestCertificates = {
@@ -53,6 +55,22 @@ struct TestCertificates: Sendable {
     old.usage = "serverAuth"
     old.alternativeNames = server.alternativeNames
     try self.issue("expired-server", old, authority: "ca")
+    var early = alice
+    early.notBefore = "20900101000000Z"
+    early.notAfter = "20910101000000Z"
+    try self.issue("early", early, authority: "ca")
+    var intermediate = alice
+    intermediate.isAuthority = true
+    try self.issue("intermediate", intermediate, authority: "ca")
+    var broken = alice
+    broken.digest = "sha1"
+    try self.issue("sha1", broken, authority: "ca")
+    try self.makeAuthority("weak-ca", subject: "/CN=Weak CA", key: Self.weakKey)
+    try self.issue("weak", alice, authority: "weak-ca")
+    var bob = alice
+    bob.subject = "/O=user/CN=bob"
+    bob.alternativeNames = "URI:spiffe://example.org/user/bob"
+    try self.issue("bob", bob, authority: "ca")
     try self.issue("revoked", alice, authority: "ca")
     try self.makeRevocationList(revoking: "revoked")
   }
@@ -66,8 +84,13 @@ struct TestCertificates: Sendable {
       privateKey: self.path("\(name).key"))
   }
 
-  private func makeAuthority(_ name: String, subject: String) throws {
-    try self.makeKey(name)
+  private static let goodKey = ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
+  private static let weakKey = ["RSA", "-pkeyopt", "rsa_keygen_bits:1024"]
+
+  private func makeAuthority(
+    _ name: String, subject: String, key: [String] = goodKey
+  ) throws {
+    try self.makeKey(name, key)
     try self.run([
       "req", "-x509", "-new", "-key", "\(name).key", "-subj", subject, "-days", "1", "-sha256",
       "-addext", "basicConstraints=critical,CA:TRUE",
@@ -83,6 +106,7 @@ struct TestCertificates: Sendable {
       "req", "-new", "-key", "\(name).key", "-subj", wish.subject, "-out", "\(name).csr",
     ])
     var extensions = "[x]\nsubjectAltName=\(wish.alternativeNames)\nkeyUsage=digitalSignature\n"
+    if wish.isAuthority { extensions += "basicConstraints=critical,CA:TRUE\n" }
     if !wish.usage.isEmpty { extensions += "extendedKeyUsage=\(wish.usage)\n" }
     let configuration = """
       [ca]
@@ -92,7 +116,7 @@ struct TestCertificates: Sendable {
       new_certs_dir=.
       rand_serial=yes
       unique_subject=no
-      default_md=sha256
+      default_md=\(wish.digest)
       policy=p
       [p]
       countryName=optional
@@ -122,10 +146,8 @@ struct TestCertificates: Sendable {
     try self.run(authority + ["-gencrl", "-crldays", "1", "-out", "ca.crl"])
   }
 
-  private func makeKey(_ name: String) throws {
-    try self.run([
-      "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "\(name).key",
-    ])
+  private func makeKey(_ name: String, _ kind: [String] = goodKey) throws {
+    try self.run(["genpkey", "-out", "\(name).key", "-algorithm"] + kind)
     try FileManager.default.setAttributes(
       [.posixPermissions: 0o600], ofItemAtPath: self.path("\(name).key"))
   }

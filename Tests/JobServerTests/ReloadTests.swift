@@ -145,7 +145,7 @@ import Testing
       let alice = await failure { _ = try await server.client("alice").list() }
       #expect(before?.code == .unavailable)
       #expect(after == nil && victor == nil, "\(String(describing: after))")
-      #expect(alice?.message.contains("revoked") == true)
+      #expect(alice?.message.contains("refused our certificate") == true)
     }
   }
 

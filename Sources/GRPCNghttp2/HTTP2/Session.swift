@@ -1,4 +1,5 @@
 import CNghttp2
+import Linux
 
 /// One HTTP/2 connection without a socket, see RFC 9113: bytes in, bytes out, by libnghttp2.
 ///
@@ -15,6 +16,16 @@ final class Session {
   // What is being received or sent right now, for the callbacks.
   var fields = HeaderList()
   var fieldsTooLarge = false
+  /// The number of the list of fields that has begun and not ended.
+  var headersInProgress: Int?
+  var headersBegun = 0
+  /// Of that list, with what is not kept.
+  var headersSize = 0
+  /// Of a server's client; and the time of the bytes that are being received.
+  private var guardian: FloodGuard?
+  private var receivedAt: Int64 = 0
+  /// Why a callback of ours ended the session.
+  var offence: String?
   var output: OutputBuffer?
 
   init(
@@ -34,6 +45,9 @@ final class Session {
     self.isServer = isServer
     self.limits = limits
     self.events = events
+    if isServer, limits.uselessFrames.perSecond > 0 {
+      self.guardian = FloodGuard(limits.uselessFrames, now: Clock.monotonic())
+    }
     nghttp2_session_set_user_data(made, Unmanaged.passUnretained(self).toOpaque())
     try self.submitSettings(isServer: isServer)
   }
@@ -61,6 +75,8 @@ final class Session {
     if isServer {
       settings.append(
         Self.setting(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streamsPerConnection))
+      // Priorities of RFC 7540, which nobody uses, are work for nothing: RFC 9218 2.1.
+      settings.append(Self.setting(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1))
     } else {
       settings.append(Self.setting(NGHTTP2_SETTINGS_ENABLE_PUSH, 0))
     }
@@ -83,8 +99,10 @@ final class Session {
   func receive(_ bytes: UnsafeRawBufferPointer) throws(SessionError) {
     self.isReceiving = true
     defer { self.isReceiving = false }
+    if self.guardian != nil { self.receivedAt = Clock.monotonic() }
     let data = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
     let count = nghttp2_session_mem_recv(self.session, data, bytes.count)
+    self.guardian?.arrived(bytes.count, now: self.receivedAt)
     guard count == bytes.count else { throw SessionError(CInt(clamping: count)) }
   }
 
@@ -119,6 +137,21 @@ final class Session {
   var mayRequest: Bool { nghttp2_session_check_request_allowed(self.session) != 0 }
 
   var wantsToSend: Bool { nghttp2_session_want_write(self.session) != 0 }
+
+  // MARK: Floods
+
+  var isFlooded: Bool { self.guardian?.isFlooded == true }
+
+  func frameBegan(type: UInt8, length: Int, flags: UInt8) {
+    self.guardian?.received(type: type, length: length, flags: flags, now: self.receivedAt)
+  }
+
+  /// The peer broke the protocol, or asked for what is none of it.
+  func offended() { self.guardian?.offended(now: self.receivedAt) }
+  /// Bytes of DATA went either way.
+  func moved(_ bytes: Int) { self.guardian?.moved(bytes) }
+  /// A message was received whole, or a call was answered.
+  func completed() { self.guardian?.completed() }
 
   // MARK: Streams
 
@@ -220,8 +253,13 @@ struct SessionError: Error, Hashable, CustomStringConvertible {
   /// Whether it is the headers that are too large.
   var isTooLarge: Bool { self.code == NGHTTP2_ERR_FRAME_SIZE_ERROR.rawValue }
 
-  /// Whether the peer went beyond a limit of ours.
-  var isFlood: Bool { self.code == NGHTTP2_ERR_FLOODED.rawValue }
+  /// Whether the peer went beyond a limit that no proper one comes near.
+  var isFlood: Bool {
+    [
+      NGHTTP2_ERR_FLOODED, NGHTTP2_ERR_TOO_MANY_CONTINUATIONS, NGHTTP2_ERR_TOO_MANY_SETTINGS,
+      NGHTTP2_ERR_CALLBACK_FAILURE,
+    ].contains { CInt($0.rawValue) == self.code }
+  }
 
   var description: String {
     "HTTP/2: " + String(cString: nghttp2_strerror(self.code)).lowercased()

@@ -23,18 +23,22 @@ enum SessionCallbacks {
   // MARK: Receiving
 
   private static func setReceiving(_ callbacks: OpaquePointer?) {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, user in
+      guard let header = header?.pointee else { return 0 }
+      Self.session(user)?.frameBegan(
+        type: header.type, length: header.length, flags: header.flags)
+      return 0
+    }
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, _, user in
-      guard let session = Self.session(user) else { return 0 }
-      session.fields = HeaderList()
-      session.fieldsTooLarge = false
+      Self.session(user)?.beginHeaders()
       return 0
     }
     nghttp2_session_callbacks_set_on_header_callback(callbacks) {
       _, _, name, nameCount, value, valueCount, _, user in
-      Self.session(user)?.collect(
+      let isBearable = Self.session(user)?.collect(
         UnsafeBufferPointer(start: name, count: nameCount),
         UnsafeBufferPointer(start: value, count: valueCount))
-      return 0
+      return isBearable == false ? NGHTTP2_ERR_CALLBACK_FAILURE.rawValue : 0
     }
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
       if let frame, let session = Self.session(user) { session.received(frame) }
@@ -43,6 +47,7 @@ enum SessionCallbacks {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) {
       _, _, stream, data, count, user in
       let bytes = UnsafeRawBufferPointer(start: data, count: count)
+      Self.session(user)?.moved(count)
       Self.session(user)?.events.received(data: bytes, stream: stream)
       return 0
     }
@@ -53,6 +58,7 @@ enum SessionCallbacks {
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) {
       _, _, code, user in
       let text = String(cString: nghttp2_strerror(code))
+      Self.session(user)?.headersInProgress = nil
       Self.session(user)?.events.protocolError(text)
       return 0
     }
@@ -103,20 +109,39 @@ enum SessionCallbacks {
 }
 
 extension Session {
+  fileprivate func beginHeaders() {
+    self.fields = HeaderList()
+    self.fieldsTooLarge = false
+    self.headersSize = 0
+    self.headersBegun += 1
+    self.headersInProgress = self.headersBegun
+  }
+
+  /// False: they are so many that the connection is not to be borne. A byte can stand for a field of
+  /// 4 KiB (RFC 7541 2.3.3), so that the bytes that come are no bound.
   fileprivate func collect(
     _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>
-  ) {
-    let size = self.fields.size + name.count + value.count + 32
-    guard !self.fieldsTooLarge, size <= self.limits.headerListSize else {
+  ) -> Bool {
+    self.headersSize += name.count + value.count + 32
+    guard self.headersSize <= self.limits.headerListSize else {
       self.fieldsTooLarge = true
-      return
+      let isBearable = self.headersSize <= Self.bearableHeaders * self.limits.headerListSize
+      if !isBearable { self.offence = "flood: a list of fields far beyond the limit" }
+      return isBearable
     }
     // Bytes that are no text cannot be kept as they are, and altered they mislead.
-    guard let name = String(validating: name, as: UTF8.self),
+    if let name = String(validating: name, as: UTF8.self),
       let value = String(validating: value, as: UTF8.self)
-    else { return self.fields.count(name.count, value.count) }
-    self.fields.append(name, value)
+    {
+      self.fields.append(name, value)
+    } else {
+      self.fields.count(name.count, value.count)
+    }
+    return true
   }
+
+  /// Beyond so many times the limit a list is an attack and no mistake.
+  private static let bearableHeaders = 16
 
   /// The nine bytes of a DATA frame's header, and its bytes.
   fileprivate func appendFrame(
@@ -126,7 +151,10 @@ extension Session {
     let start = output.count
     output.append(UnsafeRawBufferPointer(start: header, count: 9))
     let stream = frame.pointee.hd.stream_id
-    if self.events.appendData(stream: stream, count: count, to: output) { return 0 }
+    if self.events.appendData(stream: stream, count: count, to: output) {
+      self.moved(count)
+      return 0
+    }
     // The call was cancelled after its frame was begun: the frame is given up whole.
     output.truncate(to: start)
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
@@ -137,9 +165,10 @@ extension Session {
   fileprivate func sent(_ frame: UnsafePointer<nghttp2_frame>) {
     let header = frame.pointee.hd
     guard self.isServer, header.type == UInt8(NGHTTP2_HEADERS.rawValue),
-      header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
-      !self.isRemoteClosed(header.stream_id)
+      header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
     else { return }
+    self.completed()
+    if self.isRemoteClosed(header.stream_id) { return }
     self.reset(stream: header.stream_id, .none)
   }
 
@@ -149,6 +178,7 @@ extension Session {
     let isAck = header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
     switch nghttp2_frame_type(UInt32(header.type)) {
     case NGHTTP2_HEADERS:
+      self.headersInProgress = nil
       self.events.received(
         headers: self.fields, tooLarge: self.fieldsTooLarge, stream: header.stream_id,
         endStream: endStream)

@@ -109,30 +109,50 @@ final class TLSContext: @unchecked Sendable {
     SSL_CTX_set_verify_depth(self.context, 4)
   }
 
-  /// OpenSSL takes a certificate without extended key usage for any purpose; we ask for it.
   private static func verify(
     _ role: Role
   ) -> @convention(c) (CInt, OpaquePointer?) -> CInt {
     switch role {
-    case .server: return { ok, store in TLSContext.check(ok, store, XKU_SSL_CLIENT) }
-    case .client: return { ok, store in TLSContext.check(ok, store, XKU_SSL_SERVER) }
+    case .server:
+      return { ok, store in
+        if TLSContext.isAccepted(ok, store, XKU_SSL_CLIENT) { return 1 }
+        copenssl_hide_reason(store, TLSContext.reasonIndex)
+        return 0
+      }
+    case .client:
+      return { ok, store in TLSContext.isAccepted(ok, store, XKU_SSL_SERVER) ? 1 : 0 }
     }
   }
 
-  private static func check(_ ok: CInt, _ store: OpaquePointer?, _ usage: CInt) -> CInt {
+  /// Where a connection keeps why it refused a certificate.
+  static let reasonIndex = copenssl_reason_index()
+
+  private static func isAccepted(
+    _ ok: CInt, _ store: OpaquePointer?, _ usage: CInt
+  ) -> Bool {
+    if ok == 1 { return Self.isLeafFit(store, usage) }
     // In a rotation there are two authorities, of which one may have taken nothing back yet.
-    if ok == 0, X509_STORE_CTX_get_error(store) == X509_V_ERR_UNABLE_TO_GET_CRL,
+    guard X509_STORE_CTX_get_error(store) == X509_V_ERR_UNABLE_TO_GET_CRL,
       copenssl_issuer_has_list(store) == 0
-    {
-      X509_STORE_CTX_set_error(store, X509_V_OK)
-      return 1
-    }
-    guard ok == 1, X509_STORE_CTX_get_error_depth(store) == 0 else { return ok }
+    else { return false }
+    X509_STORE_CTX_set_error(store, X509_V_OK)
+    return true
+  }
+
+  /// OpenSSL takes a certificate without extended key usage for any purpose, and an authority's for a
+  /// client's; we do not.
+  private static func isLeafFit(_ store: OpaquePointer?, _ usage: CInt) -> Bool {
+    guard X509_STORE_CTX_get_error_depth(store) == 0 else { return true }
     let certificate = X509_STORE_CTX_get_current_cert(store)
-    let hasUsage = X509_get_extension_flags(certificate) & UInt32(EXFLAG_XKUSAGE) != 0
-    if hasUsage, X509_get_extended_key_usage(certificate) & UInt32(usage) != 0 { return 1 }
+    let flags = X509_get_extension_flags(certificate)
+    guard flags & UInt32(EXFLAG_CA) == 0 else {
+      X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_CA)
+      return false
+    }
+    let hasUsage = flags & UInt32(EXFLAG_XKUSAGE) != 0
+    if hasUsage, X509_get_extended_key_usage(certificate) & UInt32(usage) != 0 { return true }
     X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE)
-    return 0
+    return false
   }
 
   private func setApplicationProtocol() {

@@ -15,7 +15,7 @@ extension TLSFailure {
       return TLSFailure("the connection was cut")
     }
     let peer = role == .server ? "client" : "server"
-    if copenssl_is_tls_alert(error) != 0 { return Self.alert(error, role: role) }
+    if copenssl_is_tls_alert(error) != 0 { return Self.alert(error, ssl, role: role) }
     switch ERR_GET_REASON(error) {
     case SSL_R_CERTIFICATE_VERIFY_FAILED: return Self.verification(ssl, peer: peer)
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
@@ -33,10 +33,12 @@ extension TLSFailure {
   }
 
   private static func verification(_ ssl: OpaquePointer, peer: String) -> TLSFailure {
-    let result = SSL_get_verify_result(ssl)
+    let hidden = copenssl_hidden_reason(ssl, TLSContext.reasonIndex)
+    let result = hidden == X509_V_OK ? SSL_get_verify_result(ssl) : hidden
     let reason: String
     switch CInt(result) {
     case X509_V_ERR_INVALID_PURPOSE: reason = "it may not be used as a \(peer)'s certificate"
+    case X509_V_ERR_INVALID_CA: reason = "it is an authority's and no \(peer)'s, or the reverse"
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
       X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
       X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE:
@@ -47,15 +49,25 @@ extension TLSFailure {
   }
 
   /// An alert of RFC 8446 6: the peer tells why it refused us.
-  private static func alert(_ error: UInt, role: TLSContext.Role) -> TLSFailure {
+  private static func alert(
+    _ error: UInt, _ ssl: OpaquePointer, role: TLSContext.Role
+  ) -> TLSFailure {
     let text = String(cString: copenssl_alert_text(error))
     let peer = role == .server ? "client" : "server"
     switch ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET {
     case SSL_AD_BAD_CERTIFICATE, SSL_AD_UNSUPPORTED_CERTIFICATE, SSL_AD_CERTIFICATE_REVOKED,
       SSL_AD_CERTIFICATE_EXPIRED, SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_UNKNOWN_CA,
       SSL_AD_ACCESS_DENIED, SSL_AD_CERTIFICATE_REQUIRED:
-      return TLSFailure("the \(peer) refused our certificate: \(text)")
+      return TLSFailure("the \(peer) refused our certificate: \(text)\(Self.ownFault(ssl))")
     default: return TLSFailure("the \(peer) ended the TLS connection: \(text)")
     }
+  }
+
+  /// What we can see ourselves of why our certificate is refused; a server of ours does not say.
+  private static func ownFault(_ ssl: OpaquePointer) -> String {
+    guard let own = SSL_get_certificate(ssl) else { return "" }
+    if X509_cmp_current_time(X509_get0_notAfter(own)) < 0 { return " (it has expired)" }
+    if X509_cmp_current_time(X509_get0_notBefore(own)) > 0 { return " (it is not valid yet)" }
+    return ""
   }
 }

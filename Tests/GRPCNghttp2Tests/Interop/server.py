@@ -58,11 +58,13 @@ handlers = {
     "Wait": grpc.unary_stream_rpc_method_handler(wait, same, same),
 }
 server = grpc.server(
-    futures.ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", 8 << 20)])
+    futures.ThreadPoolExecutor(16),
+    # Else grpcio may share its port with another server of the same tests, whose methods are others.
+    options=[("grpc.max_receive_message_length", 8 << 20), ("grpc.so_reuseport", 0)])
 server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", handlers),))
 credentials = grpc.ssl_server_credentials(
     [(read("server.key"), read("server.crt"))], read("ca.crt"), require_client_auth=True)
-port = server.add_secure_port("localhost:0", credentials)
+port = server.add_secure_port("127.0.0.1:0", credentials)
 server.start()
 print(port, flush=True)
 sys.stdin.read()  # until the test ends
