@@ -19,6 +19,8 @@ package struct ServerConfiguration: Sendable {
   /// The paths of all of these, whose folders are watched for changes.
   package var files: @Sendable () -> [String] = { [] }
   package var limits = TransportLimits()
+  /// Jobs that one caller may start.
+  package var startsPerCaller = RateLimit(perSecond: 200, burst: 2000)
   /// End all jobs when the server ends.
   package var stopsJobs = false
   /// How long followers and waiters may go on once the server ends.
@@ -71,9 +73,10 @@ package struct Server<Engine: JobWorker>: Sendable {
     if configuration.stopsJobs { limits.shutdownGrace += .seconds(10) }
     let policy = try configuration.policy()
     let tls = try configuration.tls()
+    let lines = TransportLog(log)
     self.transport = try Nghttp2ServerTransport(
       address: configuration.address, tls: tls, limits: limits,
-      loops: loops, onEvent: { log.transport($0) })
+      loops: loops, onEvent: { lines.add($0) })
     self.files = try ServerFiles(
       configuration, transport: self.transport, tls: tls, policy: policy)
     self.server = GRPCServer(
@@ -86,7 +89,8 @@ package struct Server<Engine: JobWorker>: Sendable {
       interceptors: [
         Gate(
           trustDomain: configuration.trustDomain, policy: self.files.policy,
-          audit: configuration.audit, log: log)
+          audit: configuration.audit, log: log),
+        StartPace(configuration.startsPerCaller, log: log),
       ])
   }
 
@@ -153,26 +157,6 @@ package struct Server<Engine: JobWorker>: Sendable {
           }
         }
       }
-    }
-  }
-}
-
-extension Logger {
-  /// One line a connection that was refused; those that come and go are for debugging.
-  func transport(_ event: TransportEvent) {
-    switch event {
-    case .handshakeRefused(let peer, let reason):
-      self.notice("connection refused", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
-    case .connectionRefused(let peer, let reason):
-      self.warning("connection refused", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
-    case .connectionOpened(let peer, let identity):
-      self.debug(
-        "connection opened",
-        metadata: ["peer": "\(peer)", "by": "\(identity.commonName ?? "?")"])
-    case .connectionClosed(let peer, let reason):
-      self.debug("connection closed", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
-    case .acceptFailed(let reason):
-      self.error("connections cannot be accepted", metadata: ["reason": "\(reason)"])
     }
   }
 }

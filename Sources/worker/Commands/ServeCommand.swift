@@ -57,6 +57,7 @@ struct ServeCommand: LoopCommand, Sendable {
   var outputQuotaMax: Int64?
   @Flag(help: "Stop all jobs when the server ends.") var stopJobsOnExit = false
   @OptionGroup(title: "All jobs together") var totals: TotalsOptions
+  @OptionGroup(title: "What clients may use") var limits: ClientLimitOptions
 
   func validate() throws {
     guard self.keepJobs >= 0 else {
@@ -97,6 +98,7 @@ struct ServeCommand: LoopCommand, Sendable {
         configuration.audit = audit
         configuration.files = { folder.serverPaths + (policy.map { [$0] } ?? []) }
         configuration.stopsJobs = self.stopJobsOnExit
+        self.limits.apply(to: &configuration)
         configuration.limits.noticeDeadPeers(within: self.deadPeer)
         try await self.serve(configuration, worker, loop, log, orders: Self.orders(signals))
         return ExitCode.success
