@@ -9,8 +9,8 @@ DESTDIR ?=
 CERTS ?= certs
 WORKER := .build/worker
 
-.PHONY: build install reproducible test test-vm demo bench bench-output lint format proto proto-check docs docs-check tsan asan \
-	certs clean help
+.PHONY: build install reproducible test test-vm demo bench bench-output lint format proto \
+	proto-check docs docs-check tsan asan certs clean help bench-handshakes abuse fuzz
 
 build: ## One static, stripped binary at .build/worker (what plain `make` does)
 	@.make/build
@@ -38,6 +38,16 @@ asan: ## The unit rings under the address and leak sanitizers
 
 bench: build ## Ratios against ssh, crun, bubblewrap and a C floor, in one run (root)
 	@Tests/Bench/run
+	@Tests/Bench/handshakes
+
+bench-handshakes: build ## New connections a second and CPU for each, beside openssl s_server (root)
+	@Tests/Bench/handshakes
+
+abuse: build ## sslscan and testssl.sh against the port, HTTP/2 floods beside another user (root)
+	@Tests/Abuse/run
+
+fuzz: ## The fuzz tests under the address sanitizer (SECONDS=60 for each, SEED=another each time)
+	@WORKER_FUZZ_SECONDS='$(or $(SECONDS),60)' .make/fuzz $(SEED)
 
 bench-output: build ## What output costs: throughput, many followers, latency; PARTS="live latency" (root)
 	@Tests/Bench/output $(PARTS)
