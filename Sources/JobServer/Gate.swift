@@ -11,14 +11,17 @@ package struct Gate: ServerInterceptor {
   private let trustDomain: String
   private let policy: CurrentPolicy
   private let audit: AuditLog?
+  private let starts: StartPace?
   private let log: Logger
 
   package init(
-    trustDomain: String, policy: CurrentPolicy, audit: AuditLog? = nil, log: Logger
+    trustDomain: String, policy: CurrentPolicy, audit: AuditLog? = nil,
+    starts: StartPace? = nil, log: Logger
   ) {
     self.trustDomain = trustDomain
     self.policy = policy
     self.audit = audit
+    self.starts = starts
     self.log = log
   }
 
@@ -53,6 +56,7 @@ package struct Gate: ServerInterceptor {
         code: .permissionDenied, message: "\(context.descriptor) is not for anybody")
     }
     try Authorization.check(method, caller)
+    if method == .startJob { try self.starts?.take(caller.name) }
     caller.decision = decision
     return (caller, method)
   }

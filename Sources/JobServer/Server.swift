@@ -89,8 +89,8 @@ package struct Server<Engine: JobWorker>: Sendable {
       interceptors: [
         Gate(
           trustDomain: configuration.trustDomain, policy: self.files.policy,
-          audit: configuration.audit, log: log),
-        StartPace(configuration.startsPerCaller, log: log),
+          audit: configuration.audit, starts: StartPace(configuration.startsPerCaller, log: log),
+          log: log)
       ])
   }
 

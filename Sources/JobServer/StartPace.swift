@@ -1,17 +1,19 @@
 import GRPCCore
-import GRPCNghttp2
+package import GRPCNghttp2
 import Linux
-import Logging
+package import Logging
 
 /// Holds each caller to so many starts a second: a start costs a server more than any other call.
-/// Stands behind `Gate`, which says who calls.
-struct StartPace: ServerInterceptor {
+///
+/// A part of `Gate` and no interceptor behind it: between two interceptors GRPCCore makes every error
+/// that is no `RPCError` an UNKNOWN without a message.
+package struct StartPace: Sendable {
   private let limit: RateLimit
   private let log: Logger
   private let now: @Sendable () -> Int64
   private let state = Lock(StartPaceState())
 
-  init(
+  package init(
     _ limit: RateLimit, log: Logger, now: @escaping @Sendable () -> Int64 = Clock.monotonic
   ) {
     self.limit = limit
@@ -19,17 +21,8 @@ struct StartPace: ServerInterceptor {
     self.now = now
   }
 
-  func intercept<Input: Sendable, Output: Sendable>(
-    request: StreamingServerRequest<Input>, context: ServerContext,
-    next:
-      @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
-      StreamingServerResponse<Output>
-  ) async throws -> StreamingServerResponse<Output> {
-    if Method(context.descriptor) == .startJob { try self.take(try context.caller.name) }
-    return try await next(request, context)
-  }
-
-  private func take(_ name: String) throws(RPCError) {
+  /// Whether `name` may start one more job now.
+  func take(_ name: String) throws(RPCError) {
     let now = self.now()
     let (wait, line) = self.state.withLock { $0.take(name, self.limit, now: now) }
     guard let wait else { return }
