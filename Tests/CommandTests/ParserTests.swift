@@ -95,6 +95,8 @@ import Testing
     (["start", "--env", "A", "--", "x"], "'A' is invalid for '--env"),
     (["start", "--label", "=v", "--", "x"], "'=v' is invalid for '--label"),
     (["start", "--pids", "many", "--", "x"], "'many' is invalid for '--pids"),
+    (["start", "--memory", "-1", "--", "x"], "'-1' is invalid for '--memory"),
+    (["start", "--cpu", "-0.5", "--", "x"], "'-0.5' is invalid for '--cpu"),
     (["start", "--cpuset", "", "--", "x"], "'' is invalid for '--cpuset"),
     (["start", "--cpuset", "all", "--", "x"], "'all' is invalid for '--cpuset"),
     (["start", "--cpu-weight", "1.5", "--", "x"], "'1.5' is invalid for '--cpu-weight"),

@@ -2,24 +2,30 @@ import ArgumentParser
 import JobAPI
 import SwiftProtobuf
 
-/// What a job may use.
+/// What a job may use. Values are taken as they come, so that one below zero is named as such.
 struct LimitOptions: ParsableArguments, Sendable {
-  @Option(help: "Cores, as 1.5.", transform: Values.cores)
+  @Option(parsing: .unconditional, help: "Cores, as 1.5.", transform: Values.cores)
   var cpu: Double?
 
-  @Option(help: "Share of the processors beside others, 1 to 10000. (default: 100)")
+  @Option(
+    parsing: .unconditional,
+    help: "Share of the processors beside others, 1 to 10000. (default: 100)")
   var cpuWeight: Int64?
 
-  @Option(help: "The processors it may run on, as 0-3,6.", transform: Values.processors)
+  @Option(
+    parsing: .unconditional, help: "The processors it may run on, as 0-3,6.",
+    transform: Values.processors)
   var cpuset: String?
 
-  @Option(help: "Bytes of memory, as 256M.", transform: Values.size)
+  @Option(parsing: .unconditional, help: "Bytes of memory, as 256M.", transform: Values.size)
   var memory: Int64?
 
-  @Option(help: "Bytes of swap on top. (default: none)", transform: Values.size)
+  @Option(
+    parsing: .unconditional, help: "Bytes of swap on top. (default: none)", transform: Values.size)
   var memorySwap: Int64?
 
   @Option(
+    parsing: .unconditional,
     help: "Bytes of memory from which on it is slowed down; cgroup v2 only.",
     transform: Values.size)
   var memoryHigh: Int64?
@@ -27,25 +33,30 @@ struct LimitOptions: ParsableArguments, Sendable {
   @Flag(help: "Lack of memory ends the whole job, not one process of it; cgroup v2 only.")
   var memoryOomGroup = false
 
-  @Option(help: "Bytes a second read from each disk, as 10M.", transform: Values.size)
+  @Option(
+    parsing: .unconditional, help: "Bytes a second read from each disk, as 10M.",
+    transform: Values.size)
   var ioRead: Int64?
 
-  @Option(help: "Bytes a second written to each disk.", transform: Values.size)
+  @Option(
+    parsing: .unconditional, help: "Bytes a second written to each disk.", transform: Values.size)
   var ioWrite: Int64?
 
-  @Option(help: "Read operations a second on each disk.")
+  @Option(parsing: .unconditional, help: "Read operations a second on each disk.")
   var ioReadOps: Int64?
 
-  @Option(help: "Write operations a second on each disk.")
+  @Option(parsing: .unconditional, help: "Write operations a second on each disk.")
   var ioWriteOps: Int64?
 
-  @Option(help: "Share of each disk beside others, 1 to 10000. (default: 100)")
+  @Option(
+    parsing: .unconditional, help: "Share of each disk beside others, 1 to 10000. (default: 100)")
   var ioWeight: Int64?
 
-  @Option(help: "Processes and threads.")
+  @Option(parsing: .unconditional, help: "Processes and threads.")
   var pids: Int64?
 
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "Of each process: nofile, core, fsize or stack, as nofile=1024:2048; repeatable.",
       valueName: "name=soft[:hard]"),
