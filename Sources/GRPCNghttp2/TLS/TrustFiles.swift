@@ -31,18 +31,21 @@ enum TrustFiles {
   private static func authorities(
     _ path: String
   ) throws(TLSConfigurationError) -> [OpaquePointer] {
-    try self.all(path, "certificate") { PEM_read_bio_X509($0, nil, { _, _, _, _ in -1 }, nil) }
+    try self.all(path, "certificate", free: { X509_free($0) }) {
+      PEM_read_bio_X509($0, nil, { _, _, _, _ in -1 }, nil)
+    }
   }
 
   private static func lists(_ path: String) throws(TLSConfigurationError) -> [OpaquePointer] {
-    try self.all(path, "revocation list") {
+    try self.all(path, "revocation list", free: { X509_CRL_free($0) }) {
       PEM_read_bio_X509_CRL($0, nil, { _, _, _, _ in -1 }, nil)
     }
   }
 
   /// At least one, and nothing damaged between them.
   private static func all(
-    _ path: String, _ kind: String, _ read: (OpaquePointer?) -> OpaquePointer?
+    _ path: String, _ kind: String, free: (OpaquePointer) -> Void,
+    _ read: (OpaquePointer?) -> OpaquePointer?
   ) throws(TLSConfigurationError) -> [OpaquePointer] {
     let pem = try PEMFile.read(path)
     OpenSSL.clearErrors()
@@ -55,6 +58,7 @@ enum TrustFiles {
     }
     let isEnd = ERR_GET_REASON(error) == PEM_R_NO_START_LINE
     guard isEnd, !found.isEmpty else {
+      found.forEach(free)
       throw TLSConfigurationError(
         subject: path, reason: "holds no usable \(kind): \(OpenSSL.text(error))")
     }
