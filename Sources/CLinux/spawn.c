@@ -165,6 +165,16 @@ IN_CHILD void exec_candidates(const struct clinux_spawn *r) {
   errno = error;
 }
 
+// The thread sanitizer's runtime keeps a file of $TEST_TMPDIR, or else of /tmp, open for writing. In a
+// new mount namespace that keeps the root from being made read-only, so it gets a folder that is none.
+IN_CHILD char *const *environment(const struct clinux_spawn *r) {
+#if __has_feature(thread_sanitizer)
+  static char *const no_folder[] = {"TEST_TMPDIR=/dev/null", NULL};
+  if (r->flags & CLONE_NEWNS) return no_folder;
+#endif
+  return r->envp;
+}
+
 IN_CHILD void child(const struct clinux_spawn *r) {
   int pipe = r->error_pipe;
   // First, before anything is allocated to this process: it must be accounted from the start.
@@ -202,7 +212,7 @@ IN_CHILD void child(const struct clinux_spawn *r) {
   // Last: nothing of ours after it needs a call that it denies.
   if (r->deny_system_calls && clinux_deny_system_calls() < 0) fail(pipe, CLINUX_STEP_SECCOMP);
   if (r->exec_fd >= 0)
-    call(SYS_execveat, placed + 1, "", r->argv, r->envp, 0x1000 /* AT_EMPTY_PATH */);
+    call(SYS_execveat, placed + 1, "", r->argv, environment(r), 0x1000 /* AT_EMPTY_PATH */);
   else
     exec_candidates(r);
   fail(pipe, CLINUX_STEP_EXEC);

@@ -70,22 +70,10 @@ package enum MountNamespace {
     _ root: borrowing OwnedDescriptor, _ attributes: DetachedMount.Attributes
   ) throws(SystemError) {
     let raw = root.rawValue
-    for attempt in 1... {
-      do throws(SystemError) {
-        try check("mount_setattr(/)") {
-          clinux_set_mount_attributes(raw, 1, UInt64(attributes.rawValue), 0, -1)
-        }
-        return
-      } catch {
-        // Reading a file holds its mount for the instant in which its access time is set. Nobody else
-        // is in a new namespace, but for the thread that a sanitizer brings along.
-        guard error.errno == EBUSY, attempt < Self.attempts else { throw error }
-        sched_yield()
-      }
+    try check("mount_setattr(/)") {
+      clinux_set_mount_attributes(raw, 1, UInt64(attributes.rawValue), 0, -1)
     }
   }
-
-  private static let attempts = 100
 
   /// Makes an attached mount the root, and forgets all that was mounted before.
   package static func pivot(into root: borrowing OwnedDescriptor) throws(SystemError) {
