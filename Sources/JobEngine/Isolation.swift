@@ -19,9 +19,24 @@ public struct Isolation: Hashable, Sendable {
 
   /// What a job gets that asks for `spec` and runs with these ids outside.
   public init(_ spec: JobSpec, uid: UInt32, gid: UInt32) {
-    self.user = Self.user(spec, uid, gid)
+    self.init(spec, isRoot: uid == 0, user: Self.user(spec, uid, gid))
+  }
+
+  /// What a job would get that asks for `spec`, before it has ids of its own.
+  init(planned spec: JobSpec, user: ResolvedUser?) {
+    if let user {
+      self.init(spec, uid: user.uid, gid: user.gid)
+    } else {
+      let what = "an unprivileged uid and gid of its own, given at the start"
+      self.init(
+        spec, isRoot: false, user: spec.hasUserNamespace ? "root inside; outside \(what)" : what)
+    }
+  }
+
+  private init(_ spec: JobSpec, isRoot: Bool, user: String) {
+    self.user = user
     self.capabilities =
-      uid == 0 || spec.hasUserNamespace
+      isRoot || spec.hasUserNamespace
       ? ResolvedUser.rootCapabilities(for: spec).compactMap { Self.capabilityNames[$0] } : []
     self.namespaces = ["pid", "mount", "uts", "ipc", "cgroup"]
     if spec.network != .host { self.namespaces.append("network") }

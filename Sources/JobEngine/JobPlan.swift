@@ -1,9 +1,11 @@
-/// What would become of a job's limits on this host.
+/// What would become of a job on this host.
 public struct JobPlan: Hashable, Sendable {
   /// Those asked for, and what comes with them.
   public var limits: [PlannedLimit]
   /// The folders below which the job's cgroups would be made.
   public var folders: [String]
+  /// What would separate it from the host.
+  public var isolation: Isolation?
 
   /// A plan of these parts.
   public init(limits: [PlannedLimit], folders: [String]) {

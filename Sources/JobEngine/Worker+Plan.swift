@@ -1,13 +1,17 @@
 import Linux
 
 extension Worker {
-  /// Tells what `start` would make of the limits of `spec`: what is written where, and what cannot be
-  /// enforced. Tried in an empty cgroup, which is removed again; starts nothing.
+  /// Tells what `start` would make of `spec`: what is written where for its limits, what cannot be
+  /// enforced, and what would separate the job from the host. Limits are tried in an empty cgroup,
+  /// which is removed again; starts nothing.
   public func plan(_ spec: JobSpec) async throws(WorkerError) -> JobPlan {
     try spec.validate()
     try self.checkPrivileges()
     let launcher = self.launcher
-    return try await Self.threads.run { () throws(WorkerError) in try launcher.plan(spec) }
+    let user = try await self.resolve(spec)
+    var plan = try await Self.threads.run { () throws(WorkerError) in try launcher.plan(spec) }
+    plan.isolation = Isolation(planned: spec, user: user)
+    return plan
   }
 }
 

@@ -59,7 +59,7 @@ extension Worker {
   }
 
   /// Looks up on the host what the spec names: nil when the job gets a user of its own.
-  private func resolve(_ spec: JobSpec) async throws(WorkerError) -> ResolvedUser? {
+  func resolve(_ spec: JobSpec) async throws(WorkerError) -> ResolvedUser? {
     if spec.user == .own, spec.binds.isEmpty, spec.rootfs == nil { return nil }
     let hidden = [self.state.path] + self.configuration.hiddenPaths
     return try await Self.threads.run { () throws(WorkerError) in

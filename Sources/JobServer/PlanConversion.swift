@@ -10,6 +10,7 @@ extension Worker_V1_PlanJobResponse {
     self.startable = plan.limits.allSatisfy { $0.unenforced == nil }
     self.cgroupVersion = cgroupVersion
     self.cgroupFolders = plan.folders
+    if let isolation = plan.isolation { self.isolation = Worker_V1_Isolation(isolation) }
   }
 }
 

@@ -52,6 +52,24 @@ import Testing
     }
   }
 
+  @Test(.requiresRoot) func planTellsWhatWouldSeparateTheJobFromTheHost() async throws {
+    try await withWorker { worker in
+      var spec = JobSpec(command: ["sleep", "1000"])
+      let own = try #require(try await worker.plan(spec).isolation)
+      #expect(own.user.contains("of its own, given at the start"))
+      #expect(own.capabilities.isEmpty && own.noNewPrivileges)
+      #expect(own.namespaces.contains("network") && own.seccomp.hasPrefix("on: "))
+      spec.user = .ids(uid: 0, gid: 0)
+      spec.network = .host
+      spec.deniesSystemCalls = false
+      let planned = try await worker.plan(spec).isolation
+      #expect(planned == (try await worker.start(spec, owner: "alice").isolation))
+      #expect(planned?.capabilities.contains("chown") == true)
+      spec.rootfs = "/no/such/tree"
+      await #expect { try await worker.plan(spec) } throws: { isError($0, .invalidArgument) }
+    }
+  }
+
   private static let mounts = MountInfo.parse(
     """
     20 1 8:0 / / rw - ext4 /dev/sda rw

@@ -40,7 +40,9 @@ final class FakeEngine: JobWorker {
     try self.record("plan \(spec.command.joined(separator: " "))")
     var limit = PlannedLimit(name: "pids", file: "pids.max", folder: "/cg", value: "10")
     limit.applied = "10"
-    return JobPlan(limits: [limit], folders: ["/cg"])
+    var plan = JobPlan(limits: [limit], folders: ["/cg"])
+    plan.isolation = Isolation(spec, uid: 1, gid: 1)
+    return plan
   }
 
   func stop(

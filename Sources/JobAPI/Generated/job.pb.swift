@@ -2157,11 +2157,22 @@ package nonisolated struct Worker_V1_PlanJobResponse: Sendable {
   /// The folders below which the job's cgroups would be made.
   package var cgroupFolders: [String] = []
 
+  /// What would separate it from the host.
+  package var isolation: Worker_V1_Isolation {
+    get {_isolation ?? Worker_V1_Isolation()}
+    set {_isolation = newValue}
+  }
+  /// Returns true if `isolation` has been explicitly set.
+  package var hasIsolation: Bool {self._isolation != nil}
+  /// Clears the value of `isolation`. Subsequent reads from it will return its default value.
+  package mutating func clearIsolation() {self._isolation = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _startable: Bool? = nil
+  fileprivate var _isolation: Worker_V1_Isolation? = nil
 }
 
 /// One limit before a start.
@@ -4704,7 +4715,7 @@ nonisolated extension Worker_V1_PlanJobRequest: SwiftProtobuf.Message, SwiftProt
 
 nonisolated extension Worker_V1_PlanJobResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".PlanJobResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limits\0\u{1}startable\0\u{3}cgroup_version\0\u{3}cgroup_folders\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limits\0\u{1}startable\0\u{3}cgroup_version\0\u{3}cgroup_folders\0\u{2}\u{10}isolation\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4716,6 +4727,7 @@ nonisolated extension Worker_V1_PlanJobResponse: SwiftProtobuf.Message, SwiftPro
       case 2: try { try decoder.decodeSingularBoolField(value: &self._startable) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.cgroupVersion) }()
       case 4: try { try decoder.decodeRepeatedStringField(value: &self.cgroupFolders) }()
+      case 20: try { try decoder.decodeSingularMessageField(value: &self._isolation) }()
       default: break
       }
     }
@@ -4738,6 +4750,9 @@ nonisolated extension Worker_V1_PlanJobResponse: SwiftProtobuf.Message, SwiftPro
     if !self.cgroupFolders.isEmpty {
       try visitor.visitRepeatedStringField(value: self.cgroupFolders, fieldNumber: 4)
     }
+    try { if let v = self._isolation {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4746,6 +4761,7 @@ nonisolated extension Worker_V1_PlanJobResponse: SwiftProtobuf.Message, SwiftPro
     if lhs._startable != rhs._startable {return false}
     if lhs.cgroupVersion != rhs.cgroupVersion {return false}
     if lhs.cgroupFolders != rhs.cgroupFolders {return false}
+    if lhs._isolation != rhs._isolation {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

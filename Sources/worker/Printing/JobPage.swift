@@ -46,14 +46,7 @@ struct JobPage {
 
   private var isolation: [(String, String)] {
     guard self.job.hasIsolation else { return [] }
-    let isolation = self.job.isolation
-    let none = isolation.capabilities.isEmpty
-    return [
-      ("runs as", isolation.user),
-      ("capabilities", none ? "none" : isolation.capabilities.joined(separator: " ")),
-      ("namespaces", isolation.namespaces.joined(separator: " ")),
-      ("root", isolation.root),
-    ] + isolation.mounts.map { ("mounts", $0) } + [("seccomp", isolation.seccomp)]
+    return IsolationLines(self.job.isolation).pairs
   }
 
   private var life: [(String, String)] {

@@ -1,6 +1,6 @@
 import JobAPI
 
-/// What would become of a job's limits, as lines.
+/// What would become of a job's limits, and what would separate it from the host, as lines.
 struct PlanPage {
   private let plan: Worker_V1_PlanJobResponse
 
@@ -12,6 +12,9 @@ struct PlanPage {
     ]
     if self.plan.limits.isEmpty { lines.append("no limit was asked for") }
     for limit in self.plan.limits { lines += self.lines(limit) }
+    if self.plan.hasIsolation {
+      lines += IsolationLines(self.plan.isolation).pairs.map { "\($0): \($1)" }
+    }
     return lines.map { Printable.escaped($0) + "\n" }.joined()
   }
 
