@@ -57,7 +57,7 @@ final class Acceptor: ReadinessHandler, @unchecked Sendable {
 
   private func admit(_ socket: StreamSocket, _ peer: IPEndpoint) {
     if let refusal = self.shared.admit(peer, now: Clock.monotonic()) {
-      return self.shared.onEvent(.connectionRefused(peer: peer, reason: refusal))
+      return self.shared.onEvent(.connectionRefused(peer: peer, identity: nil, reason: refusal))
     }
     self.turn = (self.turn + 1) % self.loops.count
     let target = self.loops[self.turn]

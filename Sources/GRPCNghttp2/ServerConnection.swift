@@ -27,7 +27,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   private var calls: [Int32: ServerCall] = [:]
   /// Handlers that have not returned: those of calls that are gone too.
   private(set) var handlers = 0
-  private var identity: PeerIdentity?
+  private(set) var identity: PeerIdentity?
   private var localPeer = ""
   private var isShuttingDown = false
   private var hasSaidLast = false
@@ -63,6 +63,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     guard let identity = self.tls?.peerIdentity() else {
       return self.failed(TLSFailure("the client sent no certificate"))
     }
+    self.identity = identity
     let account = self.owner.account(identity)
     self.account = account
     self.refusal = account.connect(now: Clock.monotonic())
@@ -75,7 +76,6 @@ final class ServerConnection: Connection, @unchecked Sendable {
         return self.closeGently(CloseReason(reason))
       }
     }
-    self.identity = identity
     do throws(SessionError) {
       try self.startSession(events: self)
     } catch {
@@ -127,7 +127,8 @@ final class ServerConnection: Connection, @unchecked Sendable {
     if self.isCounted { self.account?.disconnect() }
     self.isCounted = false
     if let refusal = self.refusal {
-      self.owner.report(.connectionRefused(peer: self.peer, reason: refusal))
+      self.owner.report(
+        .connectionRefused(peer: self.peer, identity: self.identity, reason: refusal))
     } else if self.identity == nil {
       self.owner.report(.handshakeRefused(peer: self.peer, reason: reason.description))
     } else {
@@ -188,8 +189,10 @@ final class ServerConnection: Connection, @unchecked Sendable {
       self.session?.reset(stream: stream, .refused)
       return
     }
-    if let refusal = self.account?.begin(now: Clock.monotonic()) {
-      self.owner.report(.callRefused(peer: self.peer, reason: refusal))
+    if let identity = self.identity, let refusal = self.account?.begin(now: Clock.monotonic()) {
+      self.owner.report(
+        .callRefused(
+          peer: self.peer, identity: identity, method: head.descriptor.method, reason: refusal))
       throw RequestHead.refusal(.resourceExhausted, refusal)
     }
     let call = ServerCall(id: stream, connection: self)

@@ -4,12 +4,12 @@ package import Linux
 package enum TransportEvent: Hashable, Sendable {
   /// A peer did not get as far as a call; `reason` says exactly why.
   case handshakeRefused(peer: IPEndpoint, reason: String)
-  /// Closed at once: a limit was reached.
-  case connectionRefused(peer: IPEndpoint, reason: String)
+  /// Closed at once: a limit was reached. `identity`: nil where nobody was asked for it.
+  case connectionRefused(peer: IPEndpoint, identity: PeerIdentity?, reason: String)
   /// One call of a client was refused: its identity's limit was reached.
-  case callRefused(peer: IPEndpoint, reason: String)
+  case callRefused(peer: IPEndpoint, identity: PeerIdentity, method: String, reason: String)
   /// Ended, as its client made the server work for nothing, over and over.
-  case flooded(peer: IPEndpoint, by: String, reason: String)
+  case flooded(peer: IPEndpoint, identity: PeerIdentity, by: String, reason: String)
   case connectionOpened(peer: IPEndpoint, identity: PeerIdentity)
   case connectionClosed(peer: IPEndpoint, reason: String)
   /// accept(2) failed; it is tried again soon.

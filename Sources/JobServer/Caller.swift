@@ -45,6 +45,12 @@ package struct Caller: Sendable, ServerContext.TransportSpecific {
     return caller
   }
 
+  /// Who somebody is that may be nobody: the name, or else what the certificate holds instead.
+  static func label(_ peer: PeerIdentity, trustDomain: String) -> String {
+    (try? Self.name(in: peer.uris, trustDomain: trustDomain)) ?? peer.uris.first
+      ?? peer.commonName ?? ""
+  }
+
   private static func name(in uris: [String], trustDomain: String) throws(RPCError) -> String {
     let form = "spiffe://\(trustDomain)/user/NAME"
     guard let uri = uris.first, uris.count == 1 else {

@@ -84,7 +84,8 @@ package struct Gate: ServerInterceptor {
     let peer = context.transportSpecific as? PeerIdentity
     let caller = context.transportSpecific as? Caller
     await decision.refused(
-      status, name: caller?.name ?? peer?.uris.first ?? peer?.commonName ?? "",
+      status,
+      name: caller?.name ?? peer.map { Caller.label($0, trustDomain: self.trustDomain) } ?? "",
       serial: (caller?.certificate ?? peer)?.serial ?? "")
     return status
   }

@@ -74,9 +74,16 @@ package struct Server<Engine: JobWorker>: Sendable {
     let policy = try configuration.policy()
     let tls = try configuration.tls()
     let lines = TransportLog(log)
+    let audit = configuration.audit.map {
+      TransportAudit($0, trustDomain: configuration.trustDomain)
+    }
     self.transport = try Nghttp2ServerTransport(
       address: configuration.address, tls: tls, limits: limits,
-      loops: loops, onEvent: { lines.add($0) })
+      loops: loops,
+      onEvent: { event in
+        lines.add(event)
+        audit?.add(event)
+      })
     self.files = try ServerFiles(
       configuration, transport: self.transport, tls: tls, policy: policy)
     self.server = GRPCServer(

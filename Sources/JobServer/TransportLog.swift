@@ -42,11 +42,11 @@ final class TransportLog: Sendable {
     switch event {
     case .handshakeRefused(let peer, let reason):
       self.write(.handshake, .notice, "connection refused", ["peer": "\(peer)"], reason)
-    case .connectionRefused(let peer, let reason):
+    case .connectionRefused(let peer, _, let reason):
       self.write(.connection, .warning, "connection refused", ["peer": "\(peer)"], reason)
-    case .callRefused(let peer, let reason):
+    case .callRefused(let peer, _, _, let reason):
       self.write(.call, .warning, "call refused", ["peer": "\(peer)"], reason)
-    case .flooded(let peer, let name, let reason):
+    case .flooded(let peer, _, let name, let reason):
       self.write(
         .flood, .warning, "connection ended", ["peer": "\(peer)", "by": "\(name)"], reason)
     case .acceptFailed(let reason):

@@ -57,7 +57,7 @@ import Testing
       }
       try attacker.send(pings)
       let event = await server.events.first { $0.isClosed }
-      guard case .flooded(_, let who, let reason) = event else {
+      guard case .flooded(_, _, let who, let reason) = event else {
         Issue.record("\(event)")
         return
       }

@@ -56,7 +56,7 @@ import Testing
     limits.handshakesPerAddress = RateLimit(perSecond: 1, burst: 1)
     try await Harness.withServer(limits: limits) { server in
       func isRefused(_ event: TransportEvent) -> Bool {
-        guard case .connectionRefused(_, let reason) = event else { return false }
+        guard case .connectionRefused(_, _, let reason) = event else { return false }
         return reason == "the limit of 1 handshakes a second of one address is reached"
       }
       while !server.events.all.contains(where: isRefused) {  // a busy machine may need several

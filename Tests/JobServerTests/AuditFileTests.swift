@@ -81,6 +81,45 @@ import Testing
     #expect(throws: AuditCheck.Broken.self) { try check.expect(after: nil, last: last) }
   }
 
+  /// What no chain without a key can show by itself: it was made anew, whole.
+  @Test(arguments: ["anew", "cut", "whole"]) func anAnchorTellsWhatBecameOfALine(
+    _ deed: String
+  ) async throws {
+    try await self.fill(["one", "two"])
+    let kept = try self.verify().anchor
+    try await self.fill(["three"])
+    switch deed {
+    case "anew":
+      #expect(unlink(self.path) == 0)
+      try await self.fill(["one", "forged", "three", "four"])
+    case "cut": try self.rewrite(Array(try self.lines().prefix(2)))
+    default: break
+    }
+    _ = try self.verify()
+    let anchor = try #require(AuditAnchor(kept))
+    var check = AuditCheck(expecting: [anchor])
+    var found = "whole"
+    do {
+      try check.read(self.path)
+      try check.expectAnchors()
+    } catch {
+      found = error.description
+    }
+    let told = ["anew": "the file was made anew", "cut": "line 3 is not there", "whole": "whole"]
+    #expect(found.contains(told[deed] ?? "-"), "\(found)")
+  }
+
+  @Test(arguments: [
+    "", "1", "0:\(AuditChain.nothing)", "1:abc", "x:\(AuditChain.nothing)", "1:2:3",
+  ])
+  func otherTextsAreNoAnchors(_ text: String) { #expect(AuditAnchor(text) == nil) }
+
+  @Test func aDurableLineIsWrittenAsTheOthers() async throws {
+    let log = try AuditLog(self.path)
+    #expect(await log.record(Self.entry("one"), isDurable: true) == nil)
+    #expect(try self.verify().lines == 2 && log.problem == nil)
+  }
+
   @Test func aRestartGoesOnWithTheChain() async throws {
     try await self.fill(["one"])
     try await self.fill(["two"])

@@ -39,6 +39,66 @@ import Testing
     #expect(told.count == 1 && told[0].contains("by=alice"))
   }
 
+  private func lines(_ path: String) throws -> [[String: Google_Protobuf_Value]] {
+    var check = AuditCheck()
+    try check.read(path)
+    return try File.readText(path).split(separator: "\n").map {
+      try Google_Protobuf_Struct(jsonString: String($0)).fields
+    }
+  }
+
+  /// Refused by the transport and by the gate alike: the audit file has both, under one name.
+  @Test(arguments: ["calls", "starts"])
+  func callsBeyondAnIdentitysLimitsAreAudited(_ limit: String) async throws {
+    let folder = try TemporaryDirectory()
+    let log = try AuditLog(folder.path("audit.log"))
+    try await withServer(
+      FakeEngine(), certificates: try TestCertificates(["alice": ["user"]]),
+      configure: {
+        $0.audit = log
+        let rate = RateLimit(perSecond: 1, burst: 1)
+        if limit == "calls" { $0.limits.callsPerIdentity = rate } else { $0.startsPerCaller = rate }
+      }
+    ) { server in
+      let alice = try server.client("alice")
+      while await failure({ _ = try await alice.start(.with { $0.command = ["true"] }) })?.code
+        != .resourceExhausted
+      {}
+    }
+    let refused = try self.lines(folder.path("audit.log")).filter {
+      $0["decision"]?.stringValue == "refused"
+    }
+    let line = try #require(refused.first)
+    #expect(line["identity"]?.stringValue == "alice" && line["method"]?.stringValue == "StartJob")
+    #expect(line["reason"]?.stringValue.contains("a second") == true)
+    #expect(line["serial"]?.stringValue.isEmpty == false && line["peer"] != nil)
+  }
+
+  @Test func refusalsBeyondTheRateAreCountedForEachIdentity() async throws {
+    let folder = try TemporaryDirectory()
+    let log = try AuditLog(folder.path("audit.log"))
+    let now = Lock<Int64>(1_000_000_000)
+    let audit = TransportAudit(log, trustDomain: "worker.local", now: { now.withLock { $0 } })
+    let endpoint = try #require(IPEndpoint(host: "10.0.0.1", port: 9))
+    func refuse(_ name: String) {
+      audit.add(
+        .callRefused(
+          peer: endpoint, identity: peer(name, roles: ["user"]), method: "GetJob",
+          reason: "for a test"))
+    }
+    for _ in 0..<1000 { refuse("alice") }
+    refuse("bob")
+    now.withLock { $0 += 1_000_000_000 }
+    refuse("alice")
+    audit.add(.handshakeRefused(peer: endpoint, reason: "a stranger"))
+    audit.add(.connectionRefused(peer: endpoint, identity: nil, reason: "a stranger"))
+    #expect(await log.record(AuditEntry(.closed)) == nil)
+    let lines = try self.lines(folder.path("audit.log")).dropFirst().dropLast()
+    #expect(lines.count == 52)
+    #expect(lines.filter { $0["identity"]?.stringValue == "bob" }.count == 1)
+    #expect(lines.last?["count"]?.numberValue == 950)
+  }
+
   @Test func linesBeyondTheRateAreCountedAndNotWritten() {
     var pace = LinePace()
     let now: Int64 = 1_000_000_000_000
@@ -53,7 +113,10 @@ import Testing
     let log = TransportLog(.lines { line in lines.withLock { $0.append(line) } }, now: { 1 })
     let peer = try #require(IPEndpoint(host: "10.0.0.1", port: 9))
     for _ in 0..<1000 { log.add(.handshakeRefused(peer: peer, reason: "for a test")) }
-    log.add(.flooded(peer: peer, by: "'alice'", reason: "flood"))
+    log.add(
+      .flooded(
+        peer: peer, identity: JobServerTests.peer("alice", roles: []), by: "'alice'",
+        reason: "flood"))
     let written = lines.withLock { $0 }
     #expect(written.count == 51)
     #expect(written.last?.contains("by='alice'") == true)

@@ -46,10 +46,11 @@ extension ServerConnection {
 
   /// The end of a connection that did too much for nothing. Not from inside nghttp2.
   func flooded(_ reason: CloseReason) {
-    if let account = self.account {
+    if let account = self.account, let identity = self.identity {
       account.block(now: Clock.monotonic())
       self.owner.report(
-        .flooded(peer: self.peer, by: account.name, reason: reason.description))
+        .flooded(
+          peer: self.peer, identity: identity, by: account.name, reason: reason.description))
     }
     self.closeGently(reason)
   }

@@ -10,8 +10,8 @@ package struct PeerIdentity: ServerContext.TransportSpecific, Hashable, Sendable
   package let commonName: String?
   /// O fields of the subject, in order.
   package let organizations: [String]
-  /// URIs of the subject alternative name, in order; those with bytes outside of printable ASCII
-  /// are left out, see RFC 3986 2.
+  /// URIs of the subject alternative name, in order; those with bytes outside of printable ASCII,
+  /// RFC 3986 2, are `?`: nobody's name, but counted, as two URIs are no identity either.
   package let uris: [String]
   /// Hexadecimal, upper case, as `openssl x509 -serial` prints it.
   package let serial: String
@@ -67,13 +67,15 @@ extension PeerIdentity {
     defer { GENERAL_NAMES_free(names) }
     var found: [String] = []
     for index in 0..<copenssl_name_count(names) {
-      guard let uri = copenssl_uri(names, index), let data = ASN1_STRING_get0_data(uri) else {
+      guard let uri = copenssl_uri(names, index) else { continue }
+      guard let data = ASN1_STRING_get0_data(uri) else {
+        found.append("?")
         continue
       }
       let bytes = UnsafeBufferPointer(start: data, count: Int(ASN1_STRING_length(uri)))
       // A NUL or a control byte in a name is how names are forged (CVE-2009-2408).
-      guard bytes.allSatisfy({ (0x21...0x7e).contains($0) }) else { continue }
-      found.append(String(decoding: bytes, as: UTF8.self))
+      let isPrintable = bytes.allSatisfy { (0x21...0x7e).contains($0) }
+      found.append(isPrintable ? String(decoding: bytes, as: UTF8.self) : "?")
     }
     return found
   }

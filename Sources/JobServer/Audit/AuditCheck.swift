@@ -8,12 +8,14 @@ package struct AuditCheck {
   }
 
   private var chain: AuditChain?
+  /// Lines that must be there, and have not been seen.
+  private var missing: [AuditAnchor]
   package private(set) var lines = 0
   /// What the first line links to, and the hash of the last one.
   package private(set) var first: String?
   package private(set) var last: String?
 
-  package init() {}
+  package init(expecting anchors: [AuditAnchor] = []) { self.missing = anchors }
 
   /// Goes on through one more file.
   package mutating func read(_ path: String) throws(Broken) {
@@ -62,9 +64,33 @@ package struct AuditCheck {
       }
       self.last = link.hash
       self.lines += 1
+      try self.compare(link)
     } catch {
       throw Broken(description: "\(place): \(error.reason)")
     }
+  }
+
+  private mutating func compare(_ link: AuditLink) throws(AuditBreak) {
+    for anchor in self.missing where anchor.sequence == link.sequence {
+      guard anchor.hash == link.hash else {
+        throw AuditBreak(
+          reason: "has the hash \(link.hash), and not the expected \(anchor.hash): "
+            + "the file was made anew")
+      }
+    }
+    self.missing.removeAll { $0.sequence == link.sequence }
+  }
+
+  /// The last line, for `AuditAnchor`.
+  package var anchor: String {
+    self.chain.map { "\($0.sequence):\($0.hash)" } ?? "-"
+  }
+
+  /// After the last file: whether all anchors were met.
+  package func expectAnchors() throws(Broken) {
+    guard let anchor = self.missing.max(by: { $0.sequence < $1.sequence }) else { return }
+    throw Broken(
+      description: "line \(anchor.sequence) is not there: the files end with \(self.anchor)")
   }
 
   package func expect(after: String?, last: String?) throws(Broken) {

@@ -81,6 +81,8 @@ final class AuditFile: Sendable {
     }
   }
 
+  func sync() throws(SystemError) { try File.sync(self.descriptor) }
+
   /// Whether its path leads to another file now, or to none.
   var wasRenamed: Bool { FileIdentity(ofPath: self.path) != self.identity }
 }

@@ -9,6 +9,7 @@ package final class AuditLog: Sendable {
   private struct Waiting {
     let entry: AuditEntry
     let time: Int64
+    var isDurable = false
     let writer: CheckedContinuation<AuditProblem?, Never>?
   }
 
@@ -52,11 +53,12 @@ package final class AuditLog: Sendable {
   package var problem: AuditProblem? { self.state.withLock { $0.problem } }
 
   /// Queues the entry.
-  package func post(_ entry: AuditEntry) { self.add(entry, nil) }
+  package func post(_ entry: AuditEntry) { self.add(entry, false, nil) }
 
-  /// Answers once the entry is written, or with what was in the way.
-  package func record(_ entry: AuditEntry) async -> AuditProblem? {
-    await withCheckedContinuation { self.add(entry, $0) }
+  /// Answers once the entry is written, or with what was in the way. `isDurable`: once it would
+  /// outlive a power loss.
+  package func record(_ entry: AuditEntry, isDurable: Bool = false) async -> AuditProblem? {
+    await withCheckedContinuation { self.add(entry, isDurable, $0) }
   }
 
   /// Queues the entry, and waits only where too many wait already.
@@ -73,8 +75,11 @@ package final class AuditLog: Sendable {
     self.drainSoon()
   }
 
-  private func add(_ entry: AuditEntry, _ writer: CheckedContinuation<AuditProblem?, Never>?) {
-    let waiting = Waiting(entry: entry, time: Clock.wall(), writer: writer)
+  private func add(
+    _ entry: AuditEntry, _ isDurable: Bool, _ writer: CheckedContinuation<AuditProblem?, Never>?
+  ) {
+    let waiting = Waiting(
+      entry: entry, time: Clock.wall(), isDurable: isDurable, writer: writer)
     self.state.withLock { $0.queue.append(waiting) }
     self.drainSoon()
   }
@@ -128,13 +133,25 @@ package final class AuditLog: Sendable {
         state.lost = 0
         state.problem = nil
       }
-      return nil
     } catch {
       let problem = AuditProblem("the audit file cannot be written: \(error.reason)")
       self.state.withLock { state in
         state.lost += batch.count
         state.problem = problem
       }
+      return problem
+    }
+    return batch.contains { $0.isDurable } ? self.sync(file) : nil
+  }
+
+  /// One fsync for all that wait. Its lines are in the file, so that the chain goes on behind them.
+  private func sync(_ file: AuditFile) -> AuditProblem? {
+    do throws(SystemError) {
+      try file.sync()
+      return nil
+    } catch {
+      let problem = AuditProblem("the audit file does not reach its disk: \(error.reason)")
+      self.state.withLock { $0.problem = problem }
       return problem
     }
   }

@@ -36,8 +36,9 @@ package final class Decision: Sendable {
     entry.job = job
     entry.spec = spec
     guard method.changesSomething else { return await self.log.note(entry) }
-    guard let problem = await self.log.record(entry), method == .startJob, self.log.isRequired
-    else { return }
+    // What must not be done without its line must not outlive it either.
+    let isNeeded = method == .startJob && self.log.isRequired
+    guard let problem = await self.log.record(entry, isDurable: isNeeded), isNeeded else { return }
     throw RPCError(
       code: .failedPrecondition,
       message:

@@ -88,7 +88,7 @@ struct ServeCommand: LoopCommand, Sendable {
       do {
         defer { queue.finish() }
         let worker = try await self.openWorker(
-          hiding: [folder.path] + (audit.map { [$0.path] } ?? []), log)
+          hiding: [folder.path] + (audit.map { try [Self.hidden($0, log)] } ?? []), log)
         var configuration = ServerConfiguration(
           address: address, tls: { try CertificateFiles(folder.path).tls("server") },
           trustDomain: trustDomain,
@@ -117,6 +117,16 @@ struct ServeCommand: LoopCommand, Sendable {
     } catch {
       throw Failure("cannot keep the audit file \(error)")
     }
+  }
+
+  private static func hidden(_ audit: AuditLog, _ log: Logger) throws -> String {
+    let place = try AuditPlace(audit.path)
+    if !place.isOwnFolder {
+      log.warning(
+        "audit files that are renamed can be read by jobs as root: keep them in a folder of their own",
+        metadata: ["file": "\(place.file)"])
+    }
+    return place.hidden
   }
 
   private static func readPolicy(_ path: String?) throws -> Policy {
