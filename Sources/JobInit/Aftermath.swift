@@ -21,6 +21,16 @@ enum Aftermath {
   /// Longer than anything takes that can still die.
   private static let patience: Int64 = 2000
 
+  /// The same belt for v1, where groups neither kill nor tell.
+  private static func removeLegacy(_ folders: [String]) {
+    let left = folders.filter { !CgroupFolder.remove($0) }
+    guard !left.isEmpty else { return }
+    // Also what is in the freezer alone: as it may be frozen, it would not die elsewhere.
+    CgroupFolder.killMembers(of: folders)
+    CgroupFolder.waitForMembers(of: left, milliseconds: self.patience)
+    for folder in left { CgroupFolder.remove(folder) }
+  }
+
   static func removeCgroups(_ plan: LaunchPlan) {
     if let path = plan.cgroup2 {
       // The second belt, see cgroups(7): PID 1's end has killed everything in its namespace, but
@@ -33,6 +43,6 @@ enum Aftermath {
         CgroupFolder.remove(path)
       }
     }
-    for path in plan.cgroupsV1 { CgroupFolder.remove(path) }
+    self.removeLegacy(plan.cgroupsV1)
   }
 }

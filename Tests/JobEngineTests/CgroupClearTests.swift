@@ -33,6 +33,34 @@ import Testing
     try self.clears(layout, below: false)
   }
 
+  @Test(.requiresLegacyCgroups, .requiresUnifiedCgroup)
+  func clearingFindsWhatIsInAV1GroupAlone() throws {
+    let layout = try CgroupLayout.detect(root: nil)
+    let plan = CgroupPlan(id: .random(), limits: Limits(), disks: [], layout: layout)
+    let (cgroup, _) = try Cgroup.make(plan)
+    let process = try Bystander()
+    let folder = try #require(cgroup.legacy.last)
+    try File.writeText("\(process.identity.pid)", to: "\(folder)/cgroup.procs")
+    #expect(cgroup.clear())
+    #expect(!process.isAlive)
+  }
+
+  /// By the keeper, before anybody hears of the end.
+  @Test(.requiresLegacyCgroups) func whatWasMovedIntoAJobsV1GroupEndsWithTheJob() async throws {
+    try await withWorker { worker in
+      let job = try await worker.start(JobSpec(command: ["sleep", "1000"]), owner: "alice")
+      let process = try Bystander()
+      let group = try #require(
+        try CgroupLayout.detect(root: nil).legacy.lazy
+          .map { CgroupPlan.path(job.id, in: $0.folder) }.first(where: File.exists(path:)))
+      try File.writeText("\(process.identity.pid)", to: "\(group)/cgroup.procs")
+      _ = try await worker.stop(job.id, grace: .zero, by: "alice")
+      _ = try await worker.wait(job.id)
+      #expect(!process.isAlive)
+      #expect(try cgroupFolders().allSatisfy { !$0.hasSuffix("\(job.id)") })
+    }
+  }
+
   @Test func whatAKilledStartLeftIsFoundByTheNextWorker() async throws {
     let folder = try TemporaryFolder()
     let layout = try CgroupLayout.detect(root: nil)

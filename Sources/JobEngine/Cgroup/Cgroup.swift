@@ -51,57 +51,16 @@ struct Cgroup: Hashable, Sendable {
   @discardableResult
   func clear() -> Bool {
     if self.remove() { return true }
-    self.kill()
-    if let unified = self.unified {
-      // A process is in every hierarchy until it is dead, so the one that can tell speaks for all.
-      CgroupFolder.waitUntilEmpty(unified, milliseconds: Self.patience)
-    } else {
-      self.waitForMembers()
-    }
-    return self.remove()
-  }
-
-  /// Kills every process in it; they may still be dying after it.
-  private func kill() {
     if let unified = self.unified,
       (try? File.writeText("1", to: "\(unified)/cgroup.kill")) != nil
     {
-      return
+      CgroupFolder.waitUntilEmpty(unified, milliseconds: Self.patience)
+      if self.remove() { return true }
     }
-    // Kernels before 5.14 have no cgroup.kill. What is frozen cannot fork while we go through it.
-    let freezer = self.folders.lazy.map { "\($0)/freezer.state" }.first(where: File.exists(path:))
-    if let freezer { try? File.writeText("FROZEN", to: freezer) }  // without it: as good as can be
-    for folder in self.folders { self.killEach(in: folder) }
-    if let freezer { try? File.writeText("THAWED", to: freezer) }  // a frozen process cannot die
-  }
-
-  private func killEach(in folder: String) {
-    for pid in self.members(of: folder) {
-      // A number may have come to mean another process before it was opened; after that it cannot.
-      guard let process = try? PIDFD(process: pid), self.members(of: folder).contains(pid)
-      else { continue }
-      try? process.signal(SIGKILL)  // gone already: all the better
-    }
-  }
-
-  /// v1 tells nobody when a group is empty: its processes are waited for one by one.
-  private func waitForMembers() {
-    let end = Clock.boot() + Self.patience * 1_000_000
-    while let pid = self.folders.flatMap({ self.members(of: $0) }).first {
-      let left = (end - Clock.boot()) / 1_000_000
-      guard left > 0 else { return }
-      guard let process = try? PIDFD(process: pid) else { continue }  // just gone: look again
-      var entries = [
-        pollfd(fd: process.descriptor.rawValue, events: Int16(POLLIN), revents: 0)
-      ]
-      try? Poll.wait(&entries, milliseconds: left)  // what is left shows when the folders stay
-    }
-  }
-
-  private func members(of folder: String) -> [Int32] {
-    // No such folder: it was removed already, and so nobody is in it.
-    let text = (try? File.readText("\(folder)/cgroup.procs")) ?? ""
-    return text.split(separator: "\n").compactMap { Int32($0) }
+    // v1, kernels before 5.14, and what is in a v1 group alone as it was moved there.
+    CgroupFolder.killMembers(of: self.folders)
+    CgroupFolder.waitForMembers(of: self.folders, milliseconds: Self.patience)
+    return self.remove()
   }
 
   private static func make(_ folder: CgroupPlan.Folder) throws(WorkerError) {
