@@ -19,6 +19,10 @@ struct LimitSurvey: Hashable, Sendable {
       guard let name = LimitName(rawValue: resource.rawValue) else { continue }
       self.refuse(name, host.refusal(of: limit, on: resource))
     }
+    for limit in LimitName.rates where self.enforceable.has(limit) && !limits.bestEffort {
+      guard Self.isPartial(limit, layout) else { continue }
+      self.refuse(limit, Self.partly + " (the best effort sets it for the former)")
+    }
     self.note(limits, layout, host)
   }
 
@@ -64,16 +68,21 @@ struct LimitSurvey: Hashable, Sendable {
     onRate name: LimitName, _ layout: CgroupLayout, _ host: HostFacts
   ) -> [String] {
     var notes: [String] = []
-    if [.ioWrite, .ioWriteOps].contains(name), layout.place(of: IO.self)?.0 == .v1 {
-      notes.append(
-        "on cgroup v1 for direct and synced writes; others reach the disk later, not held to it")
-    }
+    if self.isPartial(name, layout) { notes.append(self.partly) }
     if [.ioRead, .ioReadOps].contains(name), case .found(_, let places) = host.disks,
       !places.isEmpty
     {
       notes.append("not for what is at " + places.joined(separator: ", "))
     }
     return notes
+  }
+
+  private static let partly =
+    "cgroup v1 holds direct and synced writes to it; others reach the disk later, not held to it"
+
+  /// Writeback is nobody's on v1, see the kernel's blkio-controller.
+  private static func isPartial(_ name: LimitName, _ layout: CgroupLayout) -> Bool {
+    [.ioWrite, .ioWriteOps].contains(name) && layout.place(of: IO.self)?.0 == .v1
   }
 
   private mutating func note(_ limits: Limits, _ layout: CgroupLayout, _ host: HostFacts) {

@@ -81,10 +81,25 @@ import Testing
     #expect(survey.enforceable.asked == [.cpu])
   }
 
-  @Test func bufferedWritesOnV1AreNoted() {
-    #expect(
-      self.survey(self.legacy) { $0.ioWrite = 1 }.notes[.ioWrite]?.contains("synced") == true)
-    #expect(self.survey(self.unified) { $0.ioWrite = 1 }.notes.isEmpty)
+  @Test(arguments: [LimitName.ioWrite, .ioWriteOps])
+  func whatV1HoldsForSomeWritesOnlyIsRefusedOrNoted(name: LimitName) throws {
+    let path = try #require(Limits.numbers[name])
+    let refused = self.survey(self.legacy) { $0[keyPath: path] = 1 }
+    #expect(refused.refusal?.0 == name)
+    #expect(refused.refusal?.1.contains("synced writes") == true)
+    #expect(!refused.enforceable.has(name))
+    let best = self.survey(self.legacy) {
+      $0[keyPath: path] = 1
+      $0.bestEffort = true
+    }
+    #expect(best.refused.isEmpty && best.enforceable.has(name))
+    #expect(best.notes[name]?.contains("synced writes") == true)
+    let unified = self.survey(self.unified) { $0[keyPath: path] = 1 }
+    #expect(unified.refused.isEmpty && unified.notes.isEmpty)
+  }
+
+  @Test func readsAreHeldOnV1() {
+    #expect(self.survey(self.legacy) { $0.ioRead = 1 }.refused.isEmpty)
   }
 
   @Test func moreDescriptorsThanTheKernelAllowsAreRefused() {

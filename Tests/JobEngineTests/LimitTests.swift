@@ -51,6 +51,7 @@ import Testing
     try await withWorker { worker in
       var spec = shell("dd if=/dev/zero of=/tmp/x bs=256k count=8 oflag=direct 2>&1")
       spec.limits.ioWrite = 1 << 20
+      spec.limits.bestEffort = true  // v1 holds direct writes only, and these are
       let job = try await worker.start(spec, owner: "alice")
       #expect(job.applied["ioWrite"]?.value.contains("1048576") == true)
       let status = try await worker.wait(job.id)
@@ -73,11 +74,13 @@ import Testing
       spec.limits.ioReadOps = 1000
       spec.limits.ioWriteOps = 2000
       spec.limits.pids = 30
+      spec.limits.bestEffort = true  // v1 refuses io-write without
       let job = try await worker.start(spec, owner: "alice")
       let names = [
         "cpu", "ioRead", "ioReadOps", "ioWrite", "ioWriteOps", "memory", "memorySwap", "pids",
       ]
       #expect(job.applied.keys.sorted() == names)
+      #expect(job.applied.values.allSatisfy { $0.unenforced == nil })
       #expect(try await worker.status(job.id).applied == job.applied)
     }
   }

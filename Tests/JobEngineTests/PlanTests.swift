@@ -10,18 +10,18 @@ import Testing
       var spec = JobSpec(command: ["sleep", "1000"])
       spec.limits.cpu = 0.5
       spec.limits.memory = (64 << 20) + 1
-      spec.limits.ioWrite = 1 << 20
+      spec.limits.ioRead = 1 << 20
       spec.limits.pids = 20
       spec.limits.resources = [.nofile: ResourceLimit(soft: 64, hard: 64)]
       let plan = try await worker.plan(spec)
       #expect(worker.jobs().isEmpty)
       #expect(
-        plan.limits.map(\.name) == ["cpu", "memory", "memorySwap", "ioWrite", "pids", "nofile"])
+        plan.limits.map(\.name) == ["cpu", "memory", "memorySwap", "ioRead", "pids", "nofile"])
       #expect(plan.limits.allSatisfy { $0.unenforced == nil })
       let memory = try #require(plan.limits.first { $0.name == "memory" })
       #expect(memory.value == "\((64 << 20) + 1)")
       #expect(memory.applied == "\(64 << 20)")
-      let io = try #require(plan.limits.first { $0.name == "ioWrite" })
+      let io = try #require(plan.limits.first { $0.name == "ioRead" })
       #expect(io.devices.first?.contains(" > ") == true)
       let job = try await worker.start(spec, owner: "alice")
       for limit in plan.limits {

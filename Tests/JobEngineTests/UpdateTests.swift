@@ -97,10 +97,10 @@ import Testing
       var changes = Limits()
       changes.memory = 256 << 20
       changes.cpu = 0.5
-      changes.ioWrite = 1 << 20
+      changes.ioRead = 1 << 20
       let up = try await worker.update(id, changes)
       #expect(up.applied["memory"]?.value == "\(256 << 20)")
-      #expect(up.applied["cpu"] != nil && up.applied["ioWrite"] != nil)
+      #expect(up.applied["cpu"] != nil && up.applied["ioRead"] != nil)
       #expect(up.applied["pids"]?.value == "20")
       #expect(up.spec.limits.memory == 256 << 20 && up.spec.limits.pids == 20)
       changes = Limits()
