@@ -91,6 +91,7 @@ final class Job: Sendable {
       return status
     }
     status.endTime = record.time
+    spec.limits.fill(from: lifecycle.applied)
     status.verdict = Verdict(
       record, spec: spec, startTime: lifecycle.start?.time)
     status.usage = Usage(record.evidence)

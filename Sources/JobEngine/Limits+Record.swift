@@ -38,3 +38,11 @@ extension Limits {
     UInt64(text).flatMap { $0 == .max ? nil : $0 }
   }
 }
+
+extension Limits {
+  /// Adds what the server gave of itself where nothing was asked for, as the kernel held it.
+  mutating func fill(from applied: [String: AppliedLimit]) {
+    self.memory = self.memory ?? applied[LimitName.memory.rawValue].flatMap { Int64($0.value) }
+    self.pids = self.pids ?? applied[LimitName.pids.rawValue].flatMap { Int64($0.value) }
+  }
+}

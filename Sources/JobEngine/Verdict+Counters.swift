@@ -31,7 +31,7 @@ struct Counters {
   }
 
   /// What else the kernel had to refuse or take, for the end of the verdict's sentence.
-  func asides(isOutOfMemory: Bool) -> String {
+  func asides(isOutOfMemory: Bool, limits: Limits) -> String {
     var text = ""
     if self.usage.oomKills > 0, !isOutOfMemory {
       text +=
@@ -40,10 +40,21 @@ struct Counters {
     }
     if self.usage.pidsRefusals > 0 {
       text +=
-        "; its limit of processes refused "
+        "; \(self.pidsLimit(limits)) refused "
         + Self.count(self.usage.pidsRefusals, "new one", "new ones")
     }
     return text
+  }
+
+  /// Whose limit of processes refused. Before kernel 6.11, and on v1, a refusal is counted where the
+  /// fork was tried and not where the limit is; so the peak tells, where the kernel keeps it.
+  private func pidsLimit(_ limits: Limits) -> String {
+    let peak = self.usage.pidsPeak
+    guard let limit = limits.pids else { return "a limit of processes above the job" }
+    guard peak == 0 || peak >= limit else {
+      return "a limit of processes other than its own of \(limit)"
+    }
+    return "its limit of processes"
   }
 
   /// The counters that say something, as `memory.events: oom_kill 1`.

@@ -13,7 +13,8 @@ extension Verdict {
       return
     }
     let (reason, sentence) = Self.judge(record, spec, counters)
-    let message = sentence + counters.asides(isOutOfMemory: reason == .oomKilled)
+    let asides = counters.asides(isOutOfMemory: reason == .oomKilled, limits: spec.limits)
+    let message = sentence + asides
     self.init(reason: reason, message: message, evidence: evidence)
     switch record.end {
     case .exited(let code): self.code = code
@@ -69,6 +70,8 @@ extension Verdict {
       case .signaled(let number): "ended by signal \(self.name(number))"
       case nil: "ended with its PID 1"
       }
+    // One that ended by itself at the moment of the kill was not killed.
+    if case .exited = record.end { return ", \(how)" }
     return record.killed ? ", killed after the grace period" : ", \(how)"
   }
 

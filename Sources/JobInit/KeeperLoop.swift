@@ -43,7 +43,10 @@ struct KeeperLoop: ~Copyable {
       // job dies with this process, and the engine lists it as lost.
       guard (try? Poll.wait(&entries, milliseconds: self.pause)) != nil else { _exit(1) }
       if self.journal.isHolding { self.isFull = !self.journal.writeHeld() }
-      if entries[0].revents != 0 { self.readMessages() }
+      // An end that PID 1 has told of was not brought about by the order or the timer that woke us.
+      if self.isListening, entries[..<3].contains(where: { $0.revents != 0 }) {
+        self.readMessages()
+      }
       if entries[1].revents != 0 { self.readControl() }
       if entries[2].revents != 0 { self.onTimer() }
       if entries[3].revents != 0 { self.copy(.stdout) }

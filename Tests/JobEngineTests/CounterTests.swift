@@ -51,10 +51,48 @@ import Testing
 
   @Test(arguments: ["pids.events", "v1/pids.events"])
   func refusedProcessesAreSaid(file: String) {
-    let verdict = self.verdict(end: .exited(code: 2), evidence: [(file, "max 3\n")])
+    let verdict = self.verdict(end: .exited(code: 2), evidence: [(file, "max 3\n")]) {
+      $0.limits.pids = 9
+    }
     #expect(
       verdict.message == "exited with code 2; its limit of processes refused 3 new ones")
     #expect(verdict.evidence == ["pids.events: max 3"])
+  }
+
+  /// Older kernels count a refusal where the fork was tried, whoever's limit it was.
+  @Test(arguments: [(nil, "above the job"), (9, "other than its own of 9")] as [(Int64?, String)])
+  func aLimitOfProcessesAboveTheJobIsNotItsOwn(limit: Int64?, text: String) {
+    let evidence = [("pids.events", "max 1\n"), ("pids.peak", "5\n")]
+    let verdict = self.verdict(end: .exited(code: 2), evidence: evidence) {
+      $0.limits.pids = limit
+    }
+    #expect(verdict.message.hasSuffix("; a limit of processes \(text) refused 1 new one"))
+    let own = self.verdict(end: .exited(code: 2), evidence: evidence) { $0.limits.pids = 5 }
+    #expect(own.message.contains("; its limit of processes refused"))
+  }
+
+  @Test func limitsThatTheServerGaveAreTheJobsOwn() {
+    var limits = Limits()
+    limits.memory = 7
+    limits.fill(from: [
+      "pids": AppliedLimit(file: "pids.max", value: "100"),
+      "memory": AppliedLimit(file: "memory.max", value: "8192"),
+    ])
+    #expect(limits.pids == 100 && limits.memory == 7)
+    limits = Limits()
+    limits.fill(from: ["pids": AppliedLimit(unenforced: "no controller")])
+    #expect(limits.pids == nil)
+  }
+
+  /// The order to stop and the end by itself can cross.
+  @Test func whatExitedWhenItWasToBeKilledWasNotKilled() {
+    var record = ExitRecord(
+      end: .exited(code: 3), cause: .stop(by: "bob"), killed: true, time: 0, journalEnd: 0,
+      stdoutBytes: 0, stderrBytes: 0, evidence: [])
+    let spec = JobSpec(command: ["true"])
+    #expect(Verdict(record, spec: spec).message == "stopped by bob, exited with code 3")
+    record.end = nil
+    #expect(Verdict(record, spec: spec).message.hasSuffix("killed after the grace period"))
   }
 
   @Test func theSenderOfASignalIsSaid() {
