@@ -120,20 +120,52 @@ static int write_map(int proc, pid_t pid, const char *file, uint32_t first, uint
   return written == size ? 0 : -1;
 }
 
-int clinux_user_namespace(int proc, uint32_t first, uint32_t count) {
-  pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
-  if (pid < 0) return -1;
+// A process that holds new namespaces until it is killed; -1 and errno.
+static pid_t hold_namespaces(int flags) {
+  pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
   if (pid == 0)
-    for (;;) syscall(SYS_pause);  // holds the namespace until it is killed
+    for (;;) syscall(SYS_pause);
+  return pid;
+}
+
+static int open_namespace(int proc, pid_t pid, const char *kind) {
   char path[64];
-  snprintf(path, sizeof path, "%d/ns/user", pid);
-  int fd = -1;
-  if (write_map(proc, pid, "uid_map", first, count) == 0 &&
-      write_map(proc, pid, "gid_map", first, count) == 0)
-    fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+  snprintf(path, sizeof path, "%d/ns/%s", pid, kind);
+  return openat(proc, path, O_RDONLY | O_CLOEXEC);
+}
+
+static void let_go(pid_t pid) {
   int error = errno;
   kill(pid, SIGKILL);
   while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
   errno = error;
+}
+
+static int map_ids(int proc, pid_t pid, uint32_t first, uint32_t count) {
+  return write_map(proc, pid, "uid_map", first, count) < 0
+             ? -1
+             : write_map(proc, pid, "gid_map", first, count);
+}
+
+int clinux_user_namespace(int proc, uint32_t first, uint32_t count) {
+  pid_t pid = hold_namespaces(CLONE_NEWUSER);
+  if (pid < 0) return -1;
+  int fd = map_ids(proc, pid, first, count) < 0 ? -1 : open_namespace(proc, pid, "user");
+  let_go(pid);
   return fd;
 }
+
+int clinux_owned_network(int proc, uint32_t id, int namespaces[2]) {
+  // clone(2): with both flags the user namespace comes first, and owns the other.
+  pid_t pid = hold_namespaces(CLONE_NEWUSER | CLONE_NEWNET);
+  if (pid < 0) return -1;
+  int user = map_ids(proc, pid, id, 1) < 0 ? -1 : open_namespace(proc, pid, "user");
+  int network = user < 0 ? -1 : open_namespace(proc, pid, "net");
+  let_go(pid);
+  if (network < 0) return user < 0 ? -1 : close_with(user, errno);
+  namespaces[0] = user;
+  namespaces[1] = network;
+  return 0;
+}
+
+int clinux_enter_network(int network) { return setns(network, CLONE_NEWNET); }

@@ -1,3 +1,5 @@
+import JobStore
+
 /// What separates a job from the host and from other jobs, in words.
 public struct Isolation: Hashable, Sendable {
   /// As `uid 2013265920, gid 2013265920, of its own`.
@@ -43,9 +45,7 @@ public struct Isolation: Hashable, Sendable {
     if spec.hasUserNamespace { self.namespaces.append("user") }
     self.root = Self.root(spec)
     self.mounts = Self.mounts(spec)
-    self.network =
-      spec.network == .host
-      ? "the host's" : "none: a loopback interface of its own"
+    self.network = Self.network(spec)
     self.seccomp =
       spec.deniesSystemCalls
       ? "on: no namespaces, mounts, modules, bpf, perf, io_uring, keyrings, 32-bit calls and the like"
@@ -58,6 +58,16 @@ public struct Isolation: Hashable, Sendable {
       return "root inside; uid \(uid) outside, ids 0-65535 are \(uid)-\(last)"
     }
     return "uid \(uid), gid \(gid)" + (spec.user == .own ? ", of its own" : "")
+  }
+
+  private static func network(_ spec: JobSpec) -> String {
+    switch spec.network {
+    case .none: "nothing: a loopback interface of its own"
+    case .host: "the host's network"
+    case .nat:
+      "what the host reaches, but for the host's loopback; nobody reaches it; its own address "
+        + "\(OutgoingNetwork.address), name server \(OutgoingNetwork.nameServer)"
+    }
   }
 
   private static func root(_ spec: JobSpec) -> String {

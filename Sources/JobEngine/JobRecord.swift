@@ -94,7 +94,7 @@ extension JobSpec {
     }
     fields.append("timeout", self.timeout?.nanoseconds)
     fields.append("cpu-time", self.cpuTime?.nanoseconds)
-    fields.append("network", self.network == .host ? "host" : "none")
+    fields.append("network", self.network.rawValue)
     self.appendTree(to: &fields)
     fields.append("output.quota", self.outputQuota)
     fields.append("output.full", JournalQuota.WhenFull(self.whenOutputFull).rawValue)
@@ -119,7 +119,7 @@ extension JobSpec {
     }
     self.timeout = (fields.number("timeout") as Int64?).map { .nanoseconds($0) }
     self.cpuTime = (fields.number("cpu-time") as Int64?).map { .nanoseconds($0) }
-    self.network = fields["network"] == "host" ? .host : .none
+    self.network = fields["network"].flatMap { JobSpec.Network(rawValue: $0) } ?? .none
     self.takeTree(from: fields)
     self.outputQuota = fields.number("output.quota")
     self.whenOutputFull = JobSpec.WhenOutputFull(fields["output.full"])

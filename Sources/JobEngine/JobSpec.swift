@@ -11,12 +11,12 @@ public struct JobSpec: Hashable, Sendable {
   }
 
   /// The network a job sees.
-  public enum Network: Hashable, Sendable {
+  public enum Network: String, Hashable, Sendable {
     /// A network namespace with nothing but the loopback interface.
     case none
     /// The host's.
     case host
-    /// One with a way out and none in. Not built: refused.
+    /// One with a way out and none in, by the host's program pasta.
     case nat
   }
 

@@ -6,12 +6,7 @@ extension JobSpec {
   private static let kernelFolders = ["/proc", "/sys", "/dev"]
 
   func validateMounts() throws(WorkerError) {
-    guard self.network != .nat else {
-      throw WorkerError(
-        .failedPrecondition,
-        "the network 'nat' is not built into this server: use none, or host where the policy "
-          + "allows it")
-    }
+    try self.validateNetwork()
     let count = self.binds.count + self.tmpfs.count
     guard count <= Self.maxMounts else {
       throw .invalid("at most \(Self.maxMounts) binds and tmpfs, got \(count)")

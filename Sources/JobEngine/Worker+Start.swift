@@ -60,6 +60,9 @@ extension Worker {
 
   /// Looks up on the host what the spec names: nil when the job gets a user of its own.
   func resolve(_ spec: JobSpec) async throws(WorkerError) -> ResolvedUser? {
+    if spec.network == .nat {
+      _ = try NetworkProgram(folders: self.configuration.networkProgramFolders).find()
+    }
     if spec.user == .own, spec.binds.isEmpty, spec.rootfs == nil { return nil }
     let hidden = [self.state.path] + self.configuration.hiddenPaths
     return try await Self.threads.run { () throws(WorkerError) in
@@ -72,7 +75,8 @@ extension Worker {
   var launcher: Launcher {
     Launcher(
       state: self.state, layout: self.layout, hidden: self.configuration.hiddenPaths,
-      totals: self.configuration.totals, spare: self.spareKeeper)
+      totals: self.configuration.totals, spare: self.spareKeeper,
+      networkProgram: NetworkProgram(folders: self.configuration.networkProgramFolders))
   }
 
   private func launch(_ job: Job, as user: ResolvedUser) async throws(WorkerError) {

@@ -23,6 +23,8 @@ public struct WorkerConfiguration: Sendable {
 
   /// Of these, jobs with a user namespace get 65536 each, in turn; above `userIDs`.
   public var namespaceIDs: ClosedRange<UInt32> = 0x7801_0000...0x7ffd_ffff
+  /// Where pasta(1) may lie, which carries the connections of jobs with the network `nat` out.
+  public var networkProgramFolders = ["/usr/local/bin", "/usr/bin", "/bin"]
   /// How long finished jobs are kept.
   public var retention = Retention.unlimited
   /// Told of every job that was forgotten because of `retention`.

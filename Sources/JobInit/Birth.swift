@@ -67,7 +67,7 @@ struct Birth: ~Copyable {
 
   /// `tasks` and not `cgroup.procs`: for a process with one thread they mean the same, and the
   /// latter takes milliseconds on an idle kernel.
-  private static func openTasks(_ plan: LaunchPlan) throws(SystemError) -> [CInt] {
+  static func openTasks(_ plan: LaunchPlan) throws(SystemError) -> [CInt] {
     var opened: [CInt] = []
     do throws(SystemError) {
       for path in plan.cgroupsV1 {

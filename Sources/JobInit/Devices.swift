@@ -3,6 +3,28 @@ import Glibc
 import JobStore
 import Linux
 
+/// What the helper of an outgoing network finds in /dev.
+enum HelperDevices {
+  /// Where the job's network namespace is mounted.
+  static let network = "netns"
+
+  /// Whatever modes the host gives to its own: the helper is nobody there.
+  static func mount() throws(SystemError) -> DetachedMount {
+    let mount = try DetachedMount("tmpfs", ["mode=755", "size=64k"], [.noSetUID, .noExec])
+    let raw = mount.descriptor.rawValue
+    try check("mkdir(/dev/net)") { mkdirat(raw, "net", 0o755) }
+    for (name, major, minor) in [("null", 1, 3), ("urandom", 1, 9), ("net/tun", 10, 200)]
+      as [(String, UInt32, UInt32)]
+    {
+      try check("mknod(/dev/\(name))") { clinux_make_device(raw, name, 0o666, major, minor) }
+    }
+    try check("mknod(/dev/\(self.network))") {
+      mknodat(raw, self.network, S_IFREG | 0o444, 0)
+    }
+    return mount
+  }
+}
+
 /// A /dev of the job's own: the few devices that every program may expect, and nothing of the host's.
 struct Devices: ~Copyable {
   /// What hides a file.

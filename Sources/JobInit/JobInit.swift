@@ -6,18 +6,21 @@
 // one (`init spare`), started before there is a job, gets these three through a socket at 3. PID 1
 // gets 1 and 2 the output pipes, 3 the plan, 4 the keeper's orders (one signal number a byte), 5 the
 // pipe to the keeper. PID 1 holds nothing that a root job could profit from.
+//
+// A job with an outgoing network has a third, `init network`: see `NetworkHelper`.
 import Glibc
 import Linux
 
 /// The hidden role `init`: the keeper of a job, or PID 1 inside it.
 package enum JobInit {
-  /// Runs the role that `arguments` name (`init keeper`, `init spare` or `init pid1`) and ends the
+  /// Runs the role that `arguments` name (`init keeper`, `init spare`, `init pid1` or `init network`) and ends the
   /// process.
   package static func run(arguments: [String]) -> Never {
     switch arguments {
     case ["init", "keeper"]: Keeper.run()
     case ["init", "spare"]: SpareKeeper.run()
     case ["init", "pid1"]: FirstProcess.run()
+    case ["init", "network", arguments.last ?? ""]: NetworkGuard.run(arguments.last ?? "")
     default:
       // A person who finds the hidden role: say what it is.
       let message = "worker: init is started by the server and by nobody else\n"

@@ -22,10 +22,12 @@ enum Keeper {
     do throws(InitFailure) {
       let plan = try self.plan(in: folder)
       let desk = try self.desk(folder, plan)
-      let birth = try self.birth(folder, plan, hasNetwork: hasNetwork)
+      let helper = try self.helper(folder, plan)
+      let birth = try self.birth(folder, plan, helper, hasNetwork: hasNetwork || helper != nil)
       var loop = KeeperLoop(
         folder: folder, engine: engine, plan: plan, desk: desk, birth: birth)
       loop.run()
+      helper?.end()  // before the job's cgroup goes, which it is in
       loop.finish()
     } catch {
       engine.tell(.failed(error))
@@ -63,10 +65,23 @@ enum Keeper {
     }
   }
 
+  private static func helper(
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan
+  ) throws(InitFailure) -> NetworkHelper? {
+    guard let outgoing = plan.outgoing else { return nil }
+    do throws(InitFailure) { return try NetworkHelper.start(outgoing, plan) } catch {
+      Aftermath.removeCgroups(plan)
+      Aftermath.removeFiles(in: folder)
+      throw error
+    }
+  }
+
   private static func birth(
-    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, hasNetwork: Bool
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ helper: NetworkHelper?,
+    hasNetwork: Bool
   ) throws(InitFailure) -> Birth {
     do throws(InitFailure) { return try Birth.clone(plan, hasNetwork: hasNetwork) } catch {
+      helper?.end()
       Aftermath.removeCgroups(plan)
       Aftermath.removeFiles(in: folder)
       throw error

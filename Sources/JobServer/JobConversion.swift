@@ -20,7 +20,7 @@ extension Worker_V1_Job {
     self.labels = status.spec.labels
     self.workingDirectory = status.spec.workingDirectory ?? ""
     self.user = "\(status.uid):\(status.gid)"
-    self.network = status.spec.network == .host ? .host : .none
+    self.network = Worker_V1_Network(status.spec.network)
     self.pid = status.pid ?? 0
     self.isolation = Worker_V1_Isolation(status.isolation)
     self.paused = status.isPaused

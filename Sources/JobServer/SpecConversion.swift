@@ -81,6 +81,16 @@ extension JobSpec.Network {
   }
 }
 
+extension Worker_V1_Network {
+  init(_ network: JobSpec.Network) {
+    switch network {
+    case .none: self = .none
+    case .host: self = .host
+    case .nat: self = .nat
+    }
+  }
+}
+
 extension Duration {
   /// Refuses what is not a duration by google/protobuf/duration.proto, or is negative.
   init(_ message: Google_Protobuf_Duration, field: String) throws(RPCError) {

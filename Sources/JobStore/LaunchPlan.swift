@@ -39,6 +39,8 @@ package struct LaunchPlan: Hashable, Sendable {
   package var resourceLimits: [Spawn.ResourceLimit] = []
   /// False: the host's network.
   package var ownNetwork = true
+  /// With it the job's own network has a way out.
+  package var outgoing: OutgoingNetwork?
   /// On top of the job's root with its /proc, /sys and /dev.
   package var mounts: [MountStep] = []
   /// The folder that is the job's root; nil: the host's tree, read-only.
@@ -104,6 +106,8 @@ extension LaunchPlan {
       fields.append("rlimit.hard", limit.hard)
     }
     fields.append("network", self.ownNetwork ? "own" : "host")
+    fields.append("network.program", self.outgoing?.program)
+    fields.append("network.user", self.outgoing?.user)
     for mount in self.mounts { mount.append(to: &fields) }
     fields.append("rootfs", self.rootfs)
     if self.rootIsReadOnly { fields.append("rootfs.mode", "ro") }
@@ -138,6 +142,9 @@ extension LaunchPlan {
     guard !self.command.isEmpty else { throw .malformed("launch: no command") }
     self.resourceLimits = Self.resourceLimits(fields)
     self.ownNetwork = fields["network"] != "host"
+    self.outgoing = try fields["network.program"].map { program throws(StoreError) in
+      OutgoingNetwork(program: program, user: try fields.required("network.user"))
+    }
     self.mounts = try MountStep.all(in: fields)
     self.rootfs = fields["rootfs"]
     self.rootIsReadOnly = fields["rootfs.mode"] == "ro"

@@ -116,7 +116,6 @@ import Testing
         (["--bind", "/srv:/tmp/../etc"], "without '.' and '..'"),
         (["--rootfs", "/etc/passwd"], "is not a folder"), (["--rootfs", "/no/such"], "not exist"),
         (["--tmpfs", "/tmp/x:64M", "--memory", "16M"], "larger than the job's memory limit"),
-        (["--net", "nat"], "not built into this server"),
         (["--user", "nobody-here"], "no such user"),
         (["--userns", "--user", "1"], "leave the user away"),
       ] {

@@ -60,10 +60,6 @@ import Testing
     #expect(message?.contains("larger than the job's memory limit of 67108864") == true)
   }
 
-  @Test func natIsRefusedPlainly() {
-    #expect(self.refusal { $0.network = .nat }?.contains("'nat' is not built") == true)
-  }
-
   @Test func aUserNamespaceTakesNoUser() {
     let message = self.refusal {
       $0.hasUserNamespace = true

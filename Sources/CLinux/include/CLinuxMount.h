@@ -39,3 +39,8 @@ int clinux_make_device(
 /// failure; `proc` is the proc(5) of the caller's PID namespace. C because the child that holds the
 /// namespace while it is mapped must not run Swift. The caller must have one thread.
 int clinux_user_namespace(int proc, uint32_t first, uint32_t count);
+/// A new user namespace with root alone, who is `id` outside, and a new network namespace that it owns,
+/// in this order in `namespaces`; -1 and errno on failure. As above otherwise.
+int clinux_owned_network(int proc, uint32_t id, int namespaces[2]);
+/// Moves the calling process, which has one thread, into a network namespace, see setns(2).
+int clinux_enter_network(int network);

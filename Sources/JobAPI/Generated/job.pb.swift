@@ -110,7 +110,8 @@ package nonisolated enum Worker_V1_Network: SwiftProtobuf.Enum, Swift.CaseIterab
   /// The host's network; needs a role that allows it.
   case host // = 2
 
-  /// A way out and none in. Not built: FAILED_PRECONDITION.
+  /// A way out and none in, an address and a name server of its own; needs a role that allows it, and
+  /// the program pasta on the server's host: FAILED_PRECONDITION without.
   case nat // = 3
   case UNRECOGNIZED(Int)
 

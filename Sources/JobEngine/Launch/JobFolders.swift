@@ -20,6 +20,7 @@ enum JobFolders {
     let temporary = try File.open(self.temporary, in: files, O_RDONLY | O_DIRECTORY)
     try File.makeFolder("work", in: temporary, mode: 0o700)
     try File.setOwner("work", in: temporary, uid: user.uid, gid: user.gid)
+    if spec.network == .nat { try NameServerFile.make(in: files) }
     guard user.isOwn, !user.isNamespaceRoot else { return }
     let accounts = AccountFiles(spec)
     for name in AccountFiles.names {

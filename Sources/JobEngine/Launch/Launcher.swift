@@ -51,6 +51,7 @@ struct Launcher: Sendable {
   let hidden: [String]
   var totals = HostTotals()
   let spare: SpareKeeper
+  let networkProgram: NetworkProgram
 
   /// Does all that comes before the keeper's own work; leaves nothing behind when it fails.
   func launch(_ job: Job, as user: ResolvedUser) throws(WorkerError) -> Launch {
@@ -61,11 +62,12 @@ struct Launcher: Sendable {
     if !limits.bestEffort, let (name, reason) = survey.refusal {
       throw WorkerError(.failedPrecondition, "cannot limit \(name.text): \(reason)")
     }
+    let outgoing = try self.networkProgram.outgoing(for: job.record.spec, uid: user.uid)
     let plan = CgroupPlan(
       id: job.id, limits: survey.enforceable, disks: host.disks.all, layout: self.layout)
     if job.record.spec.cpuTime != nil { try plan.checkCountsCPUTime() }
     do throws(WorkerError) {
-      return try self.launch(job, as: user, plan, survey)
+      return try self.launch(job, as: user, plan, survey, outgoing)
     } catch {
       Remains.discard(job.id, in: self.state)
       throw error
@@ -73,11 +75,12 @@ struct Launcher: Sendable {
   }
 
   private func launch(
-    _ job: Job, as user: ResolvedUser, _ plan: CgroupPlan, _ survey: LimitSurvey
+    _ job: Job, as user: ResolvedUser, _ plan: CgroupPlan, _ survey: LimitSurvey,
+    _ outgoing: OutgoingNetwork?
   ) throws(WorkerError) -> Launch {
     let place: Place
     do throws(SystemError) {
-      place = try self.makePlace(job, user, plan, survey.enforceable)
+      place = try self.makePlace(job, user, plan, survey.enforceable, outgoing)
     } catch {
       throw WorkerError(.internal, "cannot make the folder of job \(job.id): \(error)")
     }
@@ -99,7 +102,8 @@ struct Launcher: Sendable {
   }
 
   private func makePlace(
-    _ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan, _ limits: Limits
+    _ job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan, _ limits: Limits,
+    _ outgoing: OutgoingNetwork?
   ) throws(SystemError) -> Place {
     let folder = try self.state.make(job.id)
     // Before anything can be seen: who finds the folder and the lock free finds a dead job.
@@ -108,7 +112,8 @@ struct Launcher: Sendable {
     try File.makeFIFO(JobDirectory.control, in: folder)
     try JobFolders.make(in: folder, for: job.record.spec, as: user)
     // Before the cgroups are made: should we die, nothing else says which are this job's.
-    let plan = try self.plan(job, user, cgroups, limits)
+    var plan = try self.plan(job, user, cgroups, limits)
+    plan.outgoing = outgoing
     try File.replace(JobDirectory.launch, in: folder, with: plan.encoded(), durable: false)
     return Place(folder: folder, lock: lock)
   }

@@ -30,6 +30,7 @@ struct MountPlan {
     steps += Self.maskedSys.map { .hide(target: $0) }
     if spec.rootfs == nil { steps += self.hideHost(spec, user) }
     steps += self.accounts(user)
+    if spec.network == .nat { steps.append(self.nameServers(spec)) }
     for mount in spec.tmpfs {
       let size = mount.size ?? memory
       steps.append(.tmpfs(target: mount.destination, options: "mode=1777,size=\(size)"))
@@ -67,13 +68,26 @@ struct MountPlan {
 
   /// The host's network is of little use without the host's name servers, which services keep in /run.
   private func sockets(_ spec: JobSpec) -> [LaunchPlan.MountStep] {
-    guard spec.network == .host, let servers = try? File.realPath("/etc/resolv.conf"),
+    guard spec.network != .none, let servers = try? File.realPath("/etc/resolv.conf"),
       servers.hasPrefix(Self.sockets + "/")
     else { return [.hide(target: Self.sockets)] }
+    let socketless = LaunchPlan.MountStep.tmpfs(
+      target: Self.sockets, options: "mode=755,size=64k")
+    if spec.network == .nat { return [socketless] }
     return [
-      .tmpfs(target: Self.sockets, options: "mode=755,size=64k"),
+      socketless,
       .bind(source: servers, target: servers, readOnly: true),
     ]
+  }
+
+  /// The job's own name server, where its tree has a place for it: in the host's tree that may be the
+  /// far end of a link.
+  private func nameServers(_ spec: JobSpec) -> LaunchPlan.MountStep {
+    let source = "\(self.jobFolder)/\(JobDirectory.files)/\(NameServerFile.name)"
+    guard spec.rootfs == nil, let place = try? File.realPath("/etc/resolv.conf"),
+      place.hasPrefix(Self.sockets + "/")
+    else { return .cover(source: source, target: "/etc/resolv.conf") }
+    return .bind(source: source, target: place, readOnly: true)
   }
 
   /// True when `path` is one of `folders` or lies below one.

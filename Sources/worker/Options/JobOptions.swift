@@ -31,7 +31,12 @@ struct JobOptions: ParsableArguments, Sendable {
 
   @OptionGroup var limit: LimitOptions
 
-  @Option(help: "none: loopback only; host: the host's network, needs the role admin.")
+  @Option(
+    help: """
+      none: loopback only; nat: a way out and none in; host: the host's network. The last two need \
+      a role that allows them.
+      """
+  )
   var net: Network = .none
 
   @OptionGroup(title: "Isolation") var tree: TreeOptions

@@ -25,6 +25,14 @@ struct JobPage {
     }
   }
 
+  private static func name(_ network: Worker_V1_Network) -> String {
+    switch network {
+    case .host: "host"
+    case .nat: "nat"
+    case .none, .unspecified, .UNRECOGNIZED: "none"
+    }
+  }
+
   /// As `RUNNING`, or `RUNNING (paused)`.
   static func state(of job: Worker_V1_Job) -> String {
     self.name(job.state) + (job.paused ? " (paused)" : "")
@@ -40,7 +48,7 @@ struct JobPage {
     }
     pairs.append(("user", self.job.user))
     if !self.job.workingDirectory.isEmpty { pairs.append(("workdir", self.job.workingDirectory)) }
-    pairs.append(("network", self.job.network == .host ? "host" : "none"))
+    pairs.append(("network", Self.name(self.job.network)))
     return pairs
   }
 
