@@ -70,6 +70,8 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
   func connected() {}
   /// So many bytes have come from the socket: for how long no more is to be read.
   func received(_ count: Int) -> Int64 { 0 }
+  /// So many bytes were taken by the socket.
+  func sent(_ count: Int) {}
   /// Frames have come, and maybe the beginning of another.
   func receivedFrames() {}
   /// The peer made us work for nothing, over and over.
@@ -268,6 +270,11 @@ class Connection: ReadinessHandler, Flushable, @unchecked Sendable {
 /// Why a connection ended, in words for a person.
 struct CloseReason: Hashable, CustomStringConvertible {
   let description: String
+  /// Of a handshake that came to nothing.
+  let fault: HandshakeFault
 
-  init(_ description: String) { self.description = description }
+  init(_ description: String, fault: HandshakeFault = .cut) {
+    self.description = description
+    self.fault = fault
+  }
 }

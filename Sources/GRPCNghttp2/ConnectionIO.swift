@@ -75,7 +75,7 @@ extension Connection {
   /// unread bytes would reset the connection and lose it.
   func failed(_ error: TLSFailure) {
     self.sendRecords()
-    self.closeGently(CloseReason(error.description))
+    self.closeGently(CloseReason(error.description, fault: error.fault))
   }
 
   // MARK: Sending
@@ -118,7 +118,9 @@ extension Connection {
     var rest = records.bytes
     while !rest.isEmpty {
       switch socket.send(rest) {
-      case .bytes(let count): rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      case .bytes(let count):
+        self.sent(count)
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       case .wouldBlock:
         self.unsent = Array(rest)
         self.unsentStart = 0
@@ -137,6 +139,7 @@ extension Connection {
     }
     switch progress {
     case .bytes(let count):
+      self.sent(count)
       self.unsentStart += count
       if self.unsentStart == self.unsent.count { self.sentAll() }
     case .wouldBlock, .ended: break

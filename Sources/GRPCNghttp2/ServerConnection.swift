@@ -24,12 +24,14 @@ final class ServerConnection: Connection, @unchecked Sendable {
   var hasPreface = false
   /// The list of fields that is being received, if its timer runs.
   var headersWatched: Int?
-  private var calls: [Int32: ServerCall] = [:]
+  var calls: [Int32: ServerCall] = [:]
+  /// The one GET that is being answered, see `ServerPage`.
+  var page: ServerPage?
   /// Handlers that have not returned: those of calls that are gone too.
-  private(set) var handlers = 0
+  var handlers = 0
   private(set) var identity: PeerIdentity?
   private var localPeer = ""
-  private var isShuttingDown = false
+  private(set) var isShuttingDown = false
   private var hasSaidLast = false
 
   init(_ socket: StreamSocket, peer: IPEndpoint, owner: ServerLoop) throws {
@@ -49,7 +51,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   private func handshakeTimedOut() {
     self.read()  // what the loop was too slow to read
     guard self.phase == .handshaking else { return }
-    self.close(CloseReason("the TLS handshake took too long"))
+    self.close(CloseReason("the TLS handshake took too long", fault: .timeout))
   }
 
   override var isServer: Bool { true }
@@ -61,7 +63,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   override func handshakeFinished() {
     guard let identity = self.tls?.peerIdentity() else {
-      return self.failed(TLSFailure("the client sent no certificate"))
+      return self.failed(TLSFailure("the client sent no certificate", .noCertificate))
     }
     self.identity = identity
     let account = self.owner.account(identity)
@@ -116,8 +118,10 @@ final class ServerConnection: Connection, @unchecked Sendable {
   }
 
   override func received(_ count: Int) -> Int64 {
-    self.account?.received(count, now: Clock.monotonic()) ?? 0
+    self.owner.traffic.received(count)
+    return self.account?.received(count, now: Clock.monotonic()) ?? 0
   }
+  override func sent(_ count: Int) { self.owner.traffic.sent(count) }
   override func receivedFrames() { self.watchHeaders() }
   override func offended(_ reason: CloseReason) { self.flooded(reason) }
 
@@ -130,7 +134,8 @@ final class ServerConnection: Connection, @unchecked Sendable {
       self.owner.report(
         .connectionRefused(peer: self.peer, identity: self.identity, reason: refusal))
     } else if self.identity == nil {
-      self.owner.report(.handshakeRefused(peer: self.peer, reason: reason.description))
+      self.owner.report(
+        .handshakeRefused(peer: self.peer, reason: reason.description, fault: reason.fault))
     } else {
       self.owner.report(.connectionClosed(peer: self.peer, reason: reason.description))
     }
@@ -138,6 +143,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
       code: .unavailable, message: "the connection was lost: \(reason.description)")
     let calls = self.calls.values
     self.calls = [:]
+    self.page = nil
     for call in calls { call.closed(error) }
     self.owner.connectionChanged(self)
   }
@@ -149,7 +155,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   func beginShutdown() {
     // Nothing was promised to a peer that has not shown who it is.
     if self.phase == .handshaking {
-      return self.close(CloseReason("the server is shutting down"))
+      return self.close(CloseReason("the server is shutting down", fault: .shutdown))
     }
     guard self.phase == .open, !self.isShuttingDown, let session = self.session else { return }
     self.isShuttingDown = true
@@ -159,7 +165,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     self.setTimer(.shutdown, after: Self.lingerTime) { [weak self] in self?.finishShutdown() }
   }
 
-  private static let shutdownPing: UInt64 = 0x676f_6177_6179
+  static let shutdownPing: UInt64 = 0x676f_6177_6179
 
   func finishShutdown() {
     self.cancelTimer(.shutdown)
@@ -173,7 +179,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     self.closeGently(CloseReason(reason))
   }
 
-  private func restartIdleTimer() {
+  func restartIdleTimer() {
     guard let time = self.limits.idleTimeout else { return }
     guard self.calls.isEmpty else { return self.cancelTimer(.idle) }
     self.setTimer(.idle, after: time.nanoseconds) { [weak self] in self?.beginShutdown() }
@@ -181,7 +187,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   // MARK: Calls
 
-  private func accept(
+  func accept(
     _ head: RequestHead, stream: Int32, ended: Bool
   ) throws(RequestHead.Refusal) {
     // Calls that were reset leave handlers that still unwind; a fast resetter must not pile them.
@@ -223,73 +229,9 @@ final class ServerConnection: Connection, @unchecked Sendable {
     }
   }
 
-  private func handlerReturned() {
+  func handlerReturned() {
     self.handlers -= 1
     self.account?.end()
     self.owner.connectionChanged(self)
-  }
-}
-
-extension ServerConnection: SessionEvents {
-  func received(headers: HeaderList, tooLarge: Bool, stream: Int32, endStream: Bool) {
-    guard self.calls[stream] == nil else { return }  // trailers, which gRPC requests do not have
-    do throws(RequestHead.Refusal) {
-      if let refusal = self.refusal { throw RequestHead.refusal(.resourceExhausted, refusal) }
-      if tooLarge {
-        throw RequestHead.refusal(
-          .resourceExhausted, "headers are larger than \(self.limits.headerListSize) bytes")
-      }
-      let head = try RequestHead(headers, methods: self.owner.methods)
-      try self.accept(head, stream: stream, ended: endStream)
-    } catch {
-      self.session?.offended()
-      try? self.session?.submitResponse(error.headers, stream: stream, body: false)
-      if self.refusal != nil { self.finishShutdown() }
-    }
-  }
-
-  func received(data: UnsafeRawBufferPointer, stream: Int32) {
-    self.arrived(data.count)
-    guard let call = self.calls[stream] else {
-      return self.consumed(stream: stream, data.count)
-    }
-    call.received(data)
-  }
-
-  func receivedEnd(stream: Int32) { self.calls[stream]?.receivedEnd() }
-
-  func closed(stream: Int32, error: UInt32) {
-    let text = HTTP2Error.text(error)
-    let reason = RPCError(code: .cancelled, message: "the client ended the call (\(text))")
-    self.calls.removeValue(forKey: stream)?.closed(reason)
-    self.restartIdleTimer()
-  }
-
-  /// nghttp2 leaves the stream open: without a reset its client would wait for ever.
-  func refused(stream: Int32, error: SessionError) {
-    if self.session?.isOpen(stream) == true {
-      self.session?.reset(stream: stream, .internalError)
-      self.flushSoon()
-    }
-    self.calls[stream]?.cancel(
-      RPCError(code: .internalError, message: "the answer could not be sent: \(error)"))
-  }
-
-  func receivedPingAnswer(_ payload: UInt64) {
-    if payload == Self.shutdownPing, self.isShuttingDown { self.finishShutdown() }
-  }
-
-  func receivedSettings() { self.receivedPreface() }
-  func receivedGoAway(lastStream: Int32, error: UInt32) {}
-  func protocolError(_ text: String) { self.session?.offended() }
-
-  func nextData(stream: Int32, limit: Int) -> DataChunk {
-    self.calls[stream]?.nextData(limit: limit) ?? .failed
-  }
-
-  func appendData(stream: Int32, count: Int, to buffer: OutputBuffer) -> Bool {
-    guard let call = self.calls[stream] else { return false }
-    call.outbound.take(count, into: buffer)
-    return true
   }
 }

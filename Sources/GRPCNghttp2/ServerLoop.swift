@@ -14,6 +14,8 @@ final class ServerLoop: @unchecked Sendable {
   let limits: TransportLimits
   let handler: StreamHandler
   let methods: [String: MethodDescriptor]
+  let pages: ServerPages
+  let traffic = TrafficCount()
   private let shared: ServerState
   /// This loop's share of those that may be in their handshake.
   private let handshakes: Int
@@ -23,11 +25,12 @@ final class ServerLoop: @unchecked Sendable {
 
   init(
     loop: EventLoop, limits: TransportLimits, methods: [String: MethodDescriptor],
-    shared: ServerState, loopCount: Int, handler: @escaping StreamHandler
+    pages: ServerPages, shared: ServerState, loopCount: Int, handler: @escaping StreamHandler
   ) {
     self.loop = loop
     self.limits = limits
     self.methods = methods
+    self.pages = pages
     self.shared = shared
     self.handler = handler
     self.handshakes = max(1, shared.capacity.handshakes / loopCount)
@@ -48,7 +51,7 @@ final class ServerLoop: @unchecked Sendable {
       self.connections[ObjectIdentifier(connection)] = connection
       self.handshaking.append(connection)
     } catch {
-      self.report(.handshakeRefused(peer: peer, reason: "\(error)"))
+      self.report(.handshakeRefused(peer: peer, reason: "\(error)", fault: .other))
       self.drop(peer)
     }
   }
@@ -69,7 +72,7 @@ final class ServerLoop: @unchecked Sendable {
   }
 
   private static func evict(_ connection: ServerConnection?) {
-    connection?.close(CloseReason("too many connections were in their handshake"))
+    connection?.close(CloseReason("too many connections were in their handshake", fault: .crowded))
   }
 
   func account(_ identity: PeerIdentity) -> ClientAccount {

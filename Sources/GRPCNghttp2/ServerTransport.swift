@@ -11,6 +11,7 @@ package final class Nghttp2ServerTransport: ServerTransport {
 
   private struct State {
     var methods: [String: MethodDescriptor] = [:]
+    var pages: ServerPages = [:]
     var listeners: [Listener]
     var loops: [ServerLoop] = []
     var acceptors: [(EventLoop, Acceptor)] = []
@@ -65,6 +66,17 @@ package final class Nghttp2ServerTransport: ServerTransport {
     self.state.withLock { $0.methods = methods }
   }
 
+  /// What is answered to GET, from `listen` on.
+  package func configure(pages: ServerPages) { self.state.withLock { $0.pages = pages } }
+
+  /// Bytes of all connections, as the network has them, since `listen`.
+  package var traffic: Traffic {
+    self.state.withLock { $0.loops }.map(\.traffic.value).reduce(into: Traffic()) { sum, one in
+      sum.received += one.received
+      sum.sent += one.sent
+    }
+  }
+
   package func listen(
     streamHandler:
       @escaping @Sendable (RPCStream<Inbound, Outbound>, ServerContext) async -> Void
@@ -94,7 +106,8 @@ package final class Nghttp2ServerTransport: ServerTransport {
       state.isListening = true
       state.loops = self.group.loops.map { loop in
         ServerLoop(
-          loop: loop, limits: self.limits, methods: state.methods, shared: self.shared,
+          loop: loop, limits: self.limits, methods: state.methods, pages: state.pages,
+          shared: self.shared,
           loopCount: self.group.loops.count, handler: handler)
       }
       state.acceptors = state.listeners.map { listener in

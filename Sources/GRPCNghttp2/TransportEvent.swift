@@ -3,7 +3,7 @@ package import Linux
 /// What happened on a server's connections. The transport tells, and never logs.
 package enum TransportEvent: Hashable, Sendable {
   /// A peer did not get as far as a call; `reason` says exactly why.
-  case handshakeRefused(peer: IPEndpoint, reason: String)
+  case handshakeRefused(peer: IPEndpoint, reason: String, fault: HandshakeFault)
   /// Closed at once: a limit was reached. `identity`: nil where nobody was asked for it.
   case connectionRefused(peer: IPEndpoint, identity: PeerIdentity?, reason: String)
   /// One call of a client was refused: its identity's limit was reached.

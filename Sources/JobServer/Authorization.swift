@@ -9,6 +9,15 @@ package enum Authorization {
     throw self.refusal(of: method, caller.name, caller.roles, caller.policy)
   }
 
+  /// Whether the caller may read `/metrics`, which is about the whole server.
+  static func checkMetrics(_ caller: Caller) throws(RPCError) {
+    guard caller.rights.scope(of: .getServerInfo) != .everybodys else { return }
+    throw RPCError(
+      code: .permissionDenied,
+      message: "/metrics needs GetServerInfo on \"any\", which '\(caller.name)' ("
+        + "\(self.list(caller.roles, or: ","))) has not")
+  }
+
   static func refusal(
     of method: Method, _ name: String, _ roles: [String], _ policy: Policy
   ) -> RPCError {

@@ -12,16 +12,18 @@ package struct Gate: ServerInterceptor {
   private let policy: CurrentPolicy
   private let audit: AuditLog?
   private let starts: StartPace?
+  private let metrics: Metrics?
   private let log: Logger
 
   package init(
     trustDomain: String, policy: CurrentPolicy, audit: AuditLog? = nil,
-    starts: StartPace? = nil, log: Logger
+    starts: StartPace? = nil, metrics: Metrics? = nil, log: Logger
   ) {
     self.trustDomain = trustDomain
     self.policy = policy
     self.audit = audit
     self.starts = starts
+    self.metrics = metrics
     self.log = log
   }
 
@@ -65,10 +67,18 @@ package struct Gate: ServerInterceptor {
   private func guarding<Output>(
     _ response: StreamingServerResponse<Output>, _ context: ServerContext, _ decision: Decision?
   ) -> StreamingServerResponse<Output> {
-    guard case .success(let contents) = response.accepted else { return response }
+    let contents: StreamingServerResponse<Output>.Contents
+    switch response.accepted {
+    case .success(let accepted): contents = accepted
+    case .failure(let error):
+      self.metrics?.ended(context.descriptor, error.code)
+      return response
+    }
     return StreamingServerResponse(metadata: contents.metadata) { writer in
       do {
-        return try await contents.producer(writer)
+        let metadata = try await contents.producer(writer)
+        self.metrics?.ended(context.descriptor, nil)
+        return metadata
       } catch {
         throw await self.refused(error, context, decision)
       }
@@ -80,6 +90,7 @@ package struct Gate: ServerInterceptor {
     _ error: any Error, _ context: ServerContext, _ decision: Decision?
   ) async -> RPCError {
     let status = self.status(error, context)
+    self.metrics?.ended(context.descriptor, status.code)
     guard let decision else { return status }
     let peer = context.transportSpecific as? PeerIdentity
     let caller = context.transportSpecific as? Caller

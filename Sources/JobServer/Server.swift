@@ -73,19 +73,14 @@ package struct Server<Engine: JobWorker>: Sendable {
     if configuration.stopsJobs { limits.shutdownGrace += .seconds(10) }
     let policy = try configuration.policy()
     let tls = try configuration.tls()
-    let lines = TransportLog(log)
-    let audit = configuration.audit.map {
-      TransportAudit($0, trustDomain: configuration.trustDomain)
-    }
+    let metrics = Metrics()
     self.transport = try Nghttp2ServerTransport(
       address: configuration.address, tls: tls, limits: limits,
-      loops: loops,
-      onEvent: { event in
-        lines.add(event)
-        audit?.add(event)
-      })
+      loops: loops, onEvent: Self.telling(configuration, metrics, log))
     self.files = try ServerFiles(
       configuration, transport: self.transport, tls: tls, policy: policy)
+    self.transport.configure(
+      pages: Self.pages(configuration, engine, self.files, metrics, self.transport))
     self.server = GRPCServer(
       transport: self.transport,
       services: [
@@ -97,7 +92,7 @@ package struct Server<Engine: JobWorker>: Sendable {
         Gate(
           trustDomain: configuration.trustDomain, policy: self.files.policy,
           audit: configuration.audit, starts: StartPace(configuration.startsPerCaller, log: log),
-          log: log)
+          metrics: metrics, log: log)
       ])
   }
 

@@ -9,12 +9,13 @@ import SwiftProtobuf
 /// was, and says why.
 package final class ServerFiles: Sendable {
   /// What is read as a whole, and fails as a whole.
-  enum Part: String, Hashable, Sendable { case certificates, policy }
+  enum Part: String, CaseIterable, Hashable, Sendable { case certificates, policy }
 
   private struct State {
     var stamps: [FileStamp]
     var loadTime = Clock.wall()
     var problems: [Part: String] = [:]
+    var failures: [Part: Int64] = [:]
     var validity: TLSValidity
     var hasRevocationList: Bool
   }
@@ -79,7 +80,10 @@ package final class ServerFiles: Sendable {
         if state.problems.isEmpty { state.loadTime = Clock.wall() }
       }
     } catch {
-      self.state.withLock { $0.problems[part] = "\(part.rawValue): \(error)" }
+      self.state.withLock { state in
+        state.problems[part] = "\(part.rawValue): \(error)"
+        state.failures[part, default: 0] += 1
+      }
       throw error
     }
   }
@@ -101,6 +105,22 @@ package final class ServerFiles: Sendable {
       throw ServerFileError(
         "the revocation list ran out on \(rfc3339(end)), so that nobody could connect: have a new "
           + "one made")
+    }
+  }
+
+  /// For `/metrics`: nothing of what is in the files.
+  struct Report: Hashable, Sendable {
+    let failed: Set<Part>
+    let failures: [Part: Int64]
+    let loadTime: Int64
+    let validity: TLSValidity
+  }
+
+  var report: Report {
+    self.state.withLock { state in
+      Report(
+        failed: Set(state.problems.keys), failures: state.failures, loadTime: state.loadTime,
+        validity: state.validity)
     }
   }
 

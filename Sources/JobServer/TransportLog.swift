@@ -40,7 +40,7 @@ final class TransportLog: Sendable {
 
   func add(_ event: TransportEvent) {
     switch event {
-    case .handshakeRefused(let peer, let reason):
+    case .handshakeRefused(let peer, let reason, _):
       self.write(.handshake, .notice, "connection refused", ["peer": "\(peer)"], reason)
     case .connectionRefused(let peer, _, let reason):
       self.write(.connection, .warning, "connection refused", ["peer": "\(peer)"], reason)

@@ -9,7 +9,7 @@ import Testing
   private func reason(_ events: EventLog, _ fits: @Sendable @escaping (String) -> Bool) async {
     _ = await events.first { event in
       switch event {
-      case .handshakeRefused(_, let reason), .connectionClosed(_, let reason): fits(reason)
+      case .handshakeRefused(_, let reason, _), .connectionClosed(_, let reason): fits(reason)
       default: false
       }
     }
@@ -36,7 +36,7 @@ import Testing
         // The loops take turns: the one before the last was on the same.
         let oldest = try strangers[number - 2].localEndpoint()
         _ = await server.events.first { event in
-          guard case .handshakeRefused(let peer, let reason) = event else { return false }
+          guard case .handshakeRefused(let peer, let reason, _) = event else { return false }
           return peer == oldest && reason == "too many connections were in their handshake"
         }
       }

@@ -10,18 +10,18 @@ import Testing
       guard case .handshakeRefused = event else { return false }
       return true
     }
-    guard case .handshakeRefused(_, let reason) = event else { return "" }
-    return reason
+    guard case .handshakeRefused(_, let reason, let fault) = event else { return "" }
+    return "\(reason) [\(fault.rawValue)]"
   }
 
   /// Told apart in the log, and by the client only as far as its own certificate shows.
   @Test(arguments: [
-    ("mallory", "it is not of a certificate authority we trust", ""),
-    ("expired", "certificate has expired", " (it has expired)"),
-    ("early", "certificate is not yet valid", " (it is not valid yet)"),
-    ("server", "it may not be used as a client's certificate", ""),
-    ("no-usage", "it may not be used as a client's certificate", ""),
-    ("intermediate", "it is an authority's and no client's, or the reverse", ""),
+    ("mallory", "it is not of a certificate authority we trust [unknown_authority]", ""),
+    ("expired", "certificate has expired [expired]", " (it has expired)"),
+    ("early", "certificate is not yet valid [not_yet_valid]", " (it is not valid yet)"),
+    ("server", "it may not be used as a client's certificate [wrong_use]", ""),
+    ("no-usage", "it may not be used as a client's certificate [wrong_use]", ""),
+    ("intermediate", "it is an authority's and no client's, or the reverse [wrong_use]", ""),
   ])
   func serverRefusesTheClient(identity: String, reason: String, fault: String) async throws {
     try await Harness.withServer { server in
@@ -38,8 +38,8 @@ import Testing
 
   /// An authority with a key of RSA 1024, and a certificate signed with SHA-1.
   @Test(arguments: [
-    ("weak", "weak-ca", "CA certificate key too weak"),
-    ("sha1", "ca", "CA signature digest algorithm too weak"),
+    ("weak", "weak-ca", "CA certificate key too weak [weak]"),
+    ("sha1", "ca", "CA signature digest algorithm too weak [weak]"),
   ])
   func weakChainsAreRefused(identity: String, authority: String, reason: String) async throws {
     let tls = TestCertificates.shared.configuration("server", trusting: authority)
@@ -95,7 +95,7 @@ import Testing
       #expect(error?.code == .unavailable)
       let text = error?.message.lowercased() ?? ""
       #expect(text.contains(message.lowercased()), "\(text)")
-      #expect(await self.refusal(server.events) == reason)
+      #expect(await self.refusal(server.events) == "\(reason) [refused_by_peer]")
     }
   }
 
@@ -113,11 +113,20 @@ import Testing
   /// With the `openssl` program, as our client can do none of this.
   @Test(
     arguments: [
-      (["-tls1_3", "-alpn", "h2"], "the client sent no certificate", "certificate required"),
-      (["-tls1_2", "-alpn", "h2"], "the client does not speak TLS 1.3", "protocol version"),
-      (["-tls1_3"], "the client does not offer HTTP/2 (ALPN h2)", "no application protocol"),
       (
-        ["-tls1_3", "-alpn", "http/1.1"], "the client does not offer HTTP/2 (ALPN h2)",
+        ["-tls1_3", "-alpn", "h2"], "the client sent no certificate [no_certificate]",
+        "certificate required"
+      ),
+      (
+        ["-tls1_2", "-alpn", "h2"], "the client does not speak TLS 1.3 [protocol_version]",
+        "protocol version"
+      ),
+      (
+        ["-tls1_3"], "the client does not offer HTTP/2 (ALPN h2) [no_http2]",
+        "no application protocol"
+      ),
+      (
+        ["-tls1_3", "-alpn", "http/1.1"], "the client does not offer HTTP/2 (ALPN h2) [no_http2]",
         "no application protocol"
       ),
     ])
@@ -134,7 +143,7 @@ import Testing
   @Test func plainTextIsRefused() async throws {
     try await Harness.withServer { server in
       try OpenSSLProgram.sendPlain("GET / HTTP/1.1\r\n\r\n", to: server.address)
-      #expect(await self.refusal(server.events) == "the client does not speak TLS")
+      #expect(await self.refusal(server.events) == "the client does not speak TLS [not_tls]")
     }
   }
 
@@ -143,7 +152,7 @@ import Testing
     limits.handshakeTimeout = .milliseconds(100)
     try await Harness.withServer(limits: limits) { server in
       let socket = try OpenSSLProgram.open(server.address)
-      #expect(await self.refusal(server.events) == "the TLS handshake took too long")
+      #expect(await self.refusal(server.events) == "the TLS handshake took too long [timeout]")
       withExtendedLifetime(socket) {}
     }
   }
@@ -158,7 +167,7 @@ import Testing
       #expect(error?.message.contains("our certificate: bad certificate") == true)
       #expect(
         await self.refusal(server.events)
-          == "the client's certificate is refused: certificate revoked")
+          == "the client's certificate is refused: certificate revoked [revoked]")
       let other = try await server.withClient { try await $0.get("Get", [1]).message }
       #expect(other == [1])
     }

@@ -90,7 +90,7 @@ import Testing
     refuse("bob")
     now.withLock { $0 += 1_000_000_000 }
     refuse("alice")
-    audit.add(.handshakeRefused(peer: endpoint, reason: "a stranger"))
+    audit.add(.handshakeRefused(peer: endpoint, reason: "a stranger", fault: .cut))
     audit.add(.connectionRefused(peer: endpoint, identity: nil, reason: "a stranger"))
     #expect(await log.record(AuditEntry(.closed)) == nil)
     let lines = try self.lines(folder.path("audit.log")).dropFirst().dropLast()
@@ -112,7 +112,7 @@ import Testing
     let lines = Lock<[String]>([])
     let log = TransportLog(.lines { line in lines.withLock { $0.append(line) } }, now: { 1 })
     let peer = try #require(IPEndpoint(host: "10.0.0.1", port: 9))
-    for _ in 0..<1000 { log.add(.handshakeRefused(peer: peer, reason: "for a test")) }
+    for _ in 0..<1000 { log.add(.handshakeRefused(peer: peer, reason: "for a test", fault: .cut)) }
     log.add(
       .flooded(
         peer: peer, identity: JobServerTests.peer("alice", roles: []), by: "'alice'",

@@ -3,8 +3,12 @@ import COpenSSL
 /// Why a TLS connection could not be made or went on no longer, in words for a person.
 struct TLSFailure: Error, Hashable, CustomStringConvertible {
   let description: String
+  let fault: HandshakeFault
 
-  init(_ description: String) { self.description = description }
+  init(_ description: String, _ fault: HandshakeFault = .other) {
+    self.description = description
+    self.fault = fault
+  }
 }
 
 extension TLSFailure {
@@ -12,22 +16,22 @@ extension TLSFailure {
   static func last(_ ssl: OpaquePointer, role: TLSContext.Role, code: CInt) -> TLSFailure {
     let error = OpenSSL.takeError()
     if code == SSL_ERROR_SYSCALL || error == 0 {
-      return TLSFailure("the connection was cut")
+      return TLSFailure("the connection was cut", .cut)
     }
     let peer = role == .server ? "client" : "server"
     if copenssl_is_tls_alert(error) != 0 { return Self.alert(error, ssl, role: role) }
     switch ERR_GET_REASON(error) {
     case SSL_R_CERTIFICATE_VERIFY_FAILED: return Self.verification(ssl, peer: peer)
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-      return TLSFailure("the client sent no certificate")
-    case SSL_R_UNEXPECTED_EOF_WHILE_READING: return TLSFailure("the connection was cut")
+      return TLSFailure("the client sent no certificate", .noCertificate)
+    case SSL_R_UNEXPECTED_EOF_WHILE_READING: return TLSFailure("the connection was cut", .cut)
     case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_WRONG_SSL_VERSION, SSL_R_VERSION_TOO_LOW,
       SSL_R_UNKNOWN_PROTOCOL, SSL_R_BAD_PROTOCOL_VERSION_NUMBER:
-      return TLSFailure("the \(peer) does not speak TLS 1.3")
+      return TLSFailure("the \(peer) does not speak TLS 1.3", .protocolVersion)
     case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_WRONG_VERSION_NUMBER:
-      return TLSFailure("the \(peer) does not speak TLS")
+      return TLSFailure("the \(peer) does not speak TLS", .notTLS)
     case SSL_R_CALLBACK_FAILED, SSL_R_NO_APPLICATION_PROTOCOL:
-      return TLSFailure("the \(peer) does not offer HTTP/2 (ALPN h2)")
+      return TLSFailure("the \(peer) does not offer HTTP/2 (ALPN h2)", .noHTTP2)
     default: return TLSFailure("TLS failed: \(OpenSSL.text(error))")
     }
   }
@@ -45,7 +49,26 @@ extension TLSFailure {
       reason = "it is not of a certificate authority we trust"
     default: reason = String(cString: X509_verify_cert_error_string(result))
     }
-    return TLSFailure("the \(peer)'s certificate is refused: \(reason)")
+    return TLSFailure("the \(peer)'s certificate is refused: \(reason)", Self.fault(CInt(result)))
+  }
+
+  private static func fault(_ result: CInt) -> HandshakeFault {
+    switch result {
+    case X509_V_ERR_INVALID_PURPOSE, X509_V_ERR_INVALID_CA: .wrongUse
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+      X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+      X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      .unknownAuthority
+    case X509_V_ERR_CERT_HAS_EXPIRED: .expired
+    case X509_V_ERR_CERT_NOT_YET_VALID: .notYetValid
+    case X509_V_ERR_CERT_REVOKED: .revoked
+    case X509_V_ERR_EE_KEY_TOO_SMALL, X509_V_ERR_CA_KEY_TOO_SMALL, X509_V_ERR_CA_MD_TOO_WEAK:
+      .weak
+    case X509_V_ERR_CRL_HAS_EXPIRED, X509_V_ERR_CRL_NOT_YET_VALID, X509_V_ERR_UNABLE_TO_GET_CRL,
+      X509_V_ERR_CRL_SIGNATURE_FAILURE:
+      .revocationList
+    default: .certificate
+    }
   }
 
   /// An alert of RFC 8446 6: the peer tells why it refused us.
@@ -58,8 +81,9 @@ extension TLSFailure {
     case SSL_AD_BAD_CERTIFICATE, SSL_AD_UNSUPPORTED_CERTIFICATE, SSL_AD_CERTIFICATE_REVOKED,
       SSL_AD_CERTIFICATE_EXPIRED, SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_UNKNOWN_CA,
       SSL_AD_ACCESS_DENIED, SSL_AD_CERTIFICATE_REQUIRED:
-      return TLSFailure("the \(peer) refused our certificate: \(text)\(Self.ownFault(ssl))")
-    default: return TLSFailure("the \(peer) ended the TLS connection: \(text)")
+      return TLSFailure(
+        "the \(peer) refused our certificate: \(text)\(Self.ownFault(ssl))", .refusedByPeer)
+    default: return TLSFailure("the \(peer) ended the TLS connection: \(text)", .refusedByPeer)
     }
   }
 

@@ -129,7 +129,7 @@ final class TLSStream {
     SSL_get0_alpn_selected(self.ssl, &name, &count)
     let chosen = UnsafeBufferPointer(start: name, count: Int(count))
     if chosen.elementsEqual("h2".utf8) { return }
-    throw TLSFailure("the peer does not speak HTTP/2 (no ALPN h2)")
+    throw TLSFailure("the peer does not speak HTTP/2 (no ALPN h2)", .noHTTP2)
   }
 
   // MARK: The BIO

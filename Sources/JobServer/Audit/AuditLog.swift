@@ -20,6 +20,8 @@ package final class AuditLog: Sendable {
     var file: AuditFile
     var chain: AuditChain
     var lost = 0
+    var written: Int64 = 0
+    var lostEver: Int64 = 0
     var problem: AuditProblem?
   }
 
@@ -51,6 +53,19 @@ package final class AuditLog: Sendable {
 
   /// Why lines cannot be written now; nil when they can.
   package var problem: AuditProblem? { self.state.withLock { $0.problem } }
+
+  /// For `/metrics`.
+  struct Report: Hashable, Sendable {
+    let hasFailed: Bool
+    let written: Int64
+    let lost: Int64
+  }
+
+  var report: Report {
+    self.state.withLock { state in
+      Report(hasFailed: state.problem != nil, written: state.written, lost: state.lostEver)
+    }
+  }
 
   /// Queues the entry.
   package func post(_ entry: AuditEntry) { self.add(entry, false, nil) }
@@ -131,12 +146,14 @@ package final class AuditLog: Sendable {
       self.state.withLock { state in
         state.chain = chain
         state.lost = 0
+        state.written += Int64(batch.count)
         state.problem = nil
       }
     } catch {
       let problem = AuditProblem("the audit file cannot be written: \(error.reason)")
       self.state.withLock { state in
         state.lost += batch.count
+        state.lostEver += Int64(batch.count)
         state.problem = problem
       }
       return problem

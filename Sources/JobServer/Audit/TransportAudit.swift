@@ -43,7 +43,7 @@ final class TransportAudit: Sendable {
     var entry = AuditEntry(.decision)
     entry.identity = name
     entry.serial = identity.serial
-    entry.peer = "\(peer)"
+    entry.peer = peer.grpcPeer
     entry.method = method
     entry.decision = "refused"
     entry.reason = reason
