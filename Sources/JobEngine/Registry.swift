@@ -31,12 +31,17 @@ struct Registry: Sendable {
   /// What jobs with a user namespace get theirs from.
   private var blocks: IDBlocks
 
+  /// Never given to jobs of others.
+  private var lasting: LastingIDs
+
   /// User ids are handed out in turn from `first` on, at random by default: so what a job has left
   /// behind is not met by the next one, nor by the first after a restart.
   init(
     userIDs: ClosedRange<UInt32>, first: UInt32? = nil,
-    namespaceIDs: ClosedRange<UInt32> = 0x7801_0000...0x7ffd_ffff
+    namespaceIDs: ClosedRange<UInt32> = 0x7801_0000...0x7ffd_ffff,
+    lasting: LastingIDs = LastingIDs()
   ) {
+    self.lasting = lasting
     self.range = userIDs
     self.blocks = IDBlocks(namespaceIDs)
     self.nextUserID = first ?? .random(in: userIDs)
@@ -72,10 +77,8 @@ struct Registry: Sendable {
     let uid: UInt32
     if let user {
       uid = user.uid
-    } else if spec.hasUserNamespace {
-      uid = try self.blocks.free { [userIDs] in userIDs[$0] == nil }
     } else {
-      uid = try self.freeUserID()
+      uid = try self.ownID(for: spec, of: owner)
     }
     let record = JobRecord(
       spec: spec, owner: owner, createTime: time, requestID: requestID, uid: uid,
@@ -171,8 +174,21 @@ struct Registry: Sendable {
     self.isClosed = true
   }
 
-  private mutating func freeUserID() throws(WorkerError) -> UInt32 {
-    let isFree = { [userIDs] (id: UInt32) in userIDs[id] == nil }
+  /// For a job that named no user; jobs that may leave files share one with all such of their owner.
+  private mutating func ownID(for spec: JobSpec, of owner: String) throws(WorkerError) -> UInt32 {
+    let key = LastingIDs.Key(owner: owner, hasUserNamespace: spec.hasUserNamespace)
+    if spec.mayLeaveFiles, let id = self.lasting[key] { return id }
+    let isFree = { [userIDs, lasting] (id: UInt32) in
+      userIDs[id] == nil && !lasting.contains(id)
+    }
+    let id = try spec.hasUserNamespace ? self.blocks.free(isFree) : self.freeUserID(isFree)
+    if spec.mayLeaveFiles { self.lasting[key] = id }
+    return id
+  }
+
+  private mutating func freeUserID(
+    _ isFree: (UInt32) -> Bool
+  ) throws(WorkerError) -> UInt32 {
     let uid =
       (self.nextUserID...self.range.upperBound).first(where: isFree)
       ?? (self.range.lowerBound..<self.nextUserID).first(where: isFree)

@@ -53,14 +53,14 @@ public final class Worker: Sendable {
 
   init(
     _ configuration: WorkerConfiguration, layout: CgroupLayout, state: StateDirectory,
-    events: EventThread
+    events: EventThread, lasting: LastingIDs = LastingIDs()
   ) {
     self.configuration = configuration
     self.layout = layout
     self.state = state
     self.events = events
     var registry = Registry(
-      userIDs: configuration.userIDs, namespaceIDs: configuration.namespaceIDs)
+      userIDs: configuration.userIDs, namespaceIDs: configuration.namespaceIDs, lasting: lasting)
     registry.totals = configuration.totals
     self.registry = Watched(registry)
   }
@@ -69,15 +69,16 @@ public final class Worker: Sendable {
   /// time may have it open.
   public static func open(_ configuration: WorkerConfiguration) async throws(WorkerError) -> Worker
   {
-    let (layout, state) = try await self.threads.run { () throws(WorkerError) in
+    let (layout, state, lasting) = try await self.threads.run { () throws(WorkerError) in
       let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
-      return (try self.layout(configuration), state)
+      return (try self.layout(configuration), state, try LastingIDFolder(in: state).read())
     }
     let events: EventThread
     do throws(SystemError) { events = try await EventThread.start() } catch {
       throw WorkerError(.internal, "cannot start the engine's event thread: \(error)")
     }
-    let worker = Worker(configuration, layout: layout, state: state, events: events)
+    let worker = Worker(
+      configuration, layout: layout, state: state, events: events, lasting: lasting)
     do throws(WorkerError) {
       try await Self.threads.run { () throws(WorkerError) in try worker.adopt() }
     } catch {

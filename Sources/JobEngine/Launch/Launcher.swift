@@ -55,6 +55,7 @@ struct Launcher: Sendable {
 
   /// Does all that comes before the keeper's own work; leaves nothing behind when it fails.
   func launch(_ job: Job, as user: ResolvedUser) throws(WorkerError) -> Launch {
+    try self.keepID(of: job.record)
     try CgroupRoot.prepare(self.layout)
     let limits = self.totals.filling(job.record.spec.limits, self.layout)
     let host = self.host(for: limits, of: job.record.spec)
@@ -71,6 +72,19 @@ struct Launcher: Sendable {
     } catch {
       Remains.discard(job.id, in: self.state)
       throw error
+    }
+  }
+
+  /// Before the job can leave anything.
+  private func keepID(of record: JobRecord) throws(WorkerError) {
+    guard record.spec.mayLeaveFiles else { return }
+    let key = LastingIDs.Key(
+      owner: record.owner, hasUserNamespace: record.spec.hasUserNamespace)
+    do throws(SystemError) {
+      try LastingIDFolder(in: self.state).keep(record.uid, for: key)
+    } catch {
+      throw WorkerError(
+        .internal, "cannot keep the user id of the jobs of \(record.owner): \(error)")
     }
   }
 
