@@ -78,10 +78,14 @@ final class Host: Sendable {
   func start(_ arguments: [String], as identity: String = "alice") throws -> RunningCommand {
     try RunningCommand(
       [try #require(Self.binary)] + arguments,
-      environment: Self.environment + [
-        "WORKER_SERVER=127.0.0.1:\(self.port)", "WORKER_CERTS=\(self.certs)",
-        "WORKER_IDENTITY=\(identity)",
-      ], folder: self.path)
+      environment: self.environment(as: identity), folder: self.path)
+  }
+
+  func environment(as identity: String) -> [String] {
+    Self.environment + [
+      "WORKER_SERVER=127.0.0.1:\(self.port)", "WORKER_CERTS=\(self.certs)",
+      "WORKER_IDENTITY=\(identity)",
+    ]
   }
 
   /// Runs `worker ARGUMENTS` as this identity to its end.

@@ -15,7 +15,8 @@ struct TopCommand: ClientCommand {
 
       EXAMPLE: worker top --once
       """)
-  static let signals: [Int32] = [SIGINT, SIGTERM]
+  /// All that a terminal sends, as it is to be given back as it was.
+  static let signals: [Int32] = [SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGWINCH]
 
   @Option(help: "Time between two refreshes.", transform: Self.interval)
   var interval: Duration = .seconds(2)
@@ -40,18 +41,20 @@ struct TopCommand: ClientCommand {
       return ExitCode.success
     }
     let screen = asJSON ? nil : Screen()
+    let frames = Frames()
     defer { screen?.leave() }
     return try await withThrowingTaskGroup(of: Int32.self) { group in
-      group.addTask { try await self.refresh(session, asJSON: asJSON, on: screen) }
-      group.addTask { await Self.end(of: session.signals) }
+      group.addTask { try await self.refresh(session, frames, asJSON: asJSON, on: screen) }
+      group.addTask { try await Self.heed(session.signals, frames, on: screen) }
       if let keys = screen?.keys { group.addTask { await Self.end(of: keys) } }
       defer { group.cancelAll() }
       return try await group.next() ?? ExitCode.success
     }
   }
 
-  private func refresh(_ session: Session, asJSON: Bool, on screen: Screen?) async throws -> Int32 {
-    let frames = Frames()
+  private func refresh(
+    _ session: Session, _ frames: Frames, asJSON: Bool, on screen: Screen?
+  ) async throws -> Int32 {
     while true {
       try self.show(try await self.jobs(session), frames, asJSON: asJSON, on: screen)
       try await session.client.rest(for: self.interval)
@@ -77,6 +80,17 @@ struct TopCommand: ClientCommand {
     try screen.draw(table)
   }
 
+  /// Draws again what was there when the terminal has another size; ends with any other signal.
+  private static func heed(
+    _ signals: AsyncStream<Int32>, _ frames: Frames, on screen: Screen?
+  ) async throws -> Int32 {
+    for await signal in signals {
+      guard signal == SIGWINCH else { break }
+      if let screen, let table = frames.last { try screen.draw(table) }
+    }
+    return ExitCode.success
+  }
+
   /// Returns with the first element, or when the task is cancelled.
   private static func end(of stream: AsyncStream<Int32>) async -> Int32 {
     for await _ in stream { break }
@@ -86,12 +100,14 @@ struct TopCommand: ClientCommand {
 
 /// Remembers from one table to the next what rates need.
 private final class Frames: Sendable {
-  private let samples = Lock<[String: TopTable.Sample]>([:])
+  private let table = Lock<TopTable?>(nil)
+
+  /// What was shown last.
+  var last: TopTable? { self.table.withLock { $0 } }
 
   func next(_ jobs: [Worker_V1_Job]) -> TopTable {
-    let before = self.samples.withLock { $0 }
-    let table = TopTable(jobs, before: before, now: Clock.wall())
-    self.samples.withLock { $0 = table.samples }
+    let table = TopTable(jobs, before: self.last?.samples ?? [:], now: Clock.wall())
+    self.table.withLock { $0 = table }
     return table
   }
 }
