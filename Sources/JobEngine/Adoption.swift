@@ -44,7 +44,7 @@ struct Adoption {
   /// Why a lost job is lost.
   func reason(_ record: JobRecord, _ start: StartRecord?) -> String {
     if (start?.bootID ?? record.bootID) == self.bootID {
-      return "its keeper was killed while no worker watched"
+      return Remains.why(nil) + ", while no worker watched"
     }
     return start == nil
       ? "the host stopped while it ran or was being started" : "the host was restarted"

@@ -5,8 +5,21 @@ import Linux
 /// What a keeper leaves that could not do its work to the end.
 enum Remains {
   /// Ends what is left of the job, and writes the record that its keeper could not write. Blocks.
-  static func settle(_ job: Job, in state: StateDirectory) throws(StoreError) -> ExitRecord {
-    try self.settle(job.id, start: job.state.value.start, why: "its keeper was killed", in: state)
+  static func settle(
+    _ job: Job, after end: ProcessEnd?, in state: StateDirectory
+  ) throws(StoreError) -> ExitRecord {
+    try self.settle(job.id, start: job.state.value.start, why: self.why(end), in: state)
+  }
+
+  /// Why nobody wrote down how the job ended. A keeper that leaves by itself without doing so could
+  /// not: its disk was full or failed, or there was no memory.
+  static func why(_ end: ProcessEnd?) -> String {
+    switch end {
+    case .signaled(number: 9): "its keeper was killed"
+    case .signaled(let number): "its keeper was ended by signal \(number)"
+    case .exited: "its keeper could not write down how it ended: is the disk full, or failing?"
+    case nil: "its keeper was killed, or could not write down how it ended"
+    }
   }
 
   static func settle(

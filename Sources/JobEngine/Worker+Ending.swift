@@ -8,8 +8,8 @@ extension Worker {
     self.events.watch(keeper) {
       self.endings.change { $0 += 1 }
       Self.threads.perform {
-        keeper.reap()
-        self.whileOpen(job) { self.keeperEnded(job) }
+        let end = keeper.reap()
+        self.whileOpen(job) { self.keeperEnded(job, end) }
         self.endings.change { $0 -= 1 }
       }
     }
@@ -23,17 +23,18 @@ extension Worker {
     self.endings.change { $0 -= 1 }
   }
 
-  /// Reads how the job ended, or finds out that nobody wrote it down. Blocks.
-  func keeperEnded(_ job: Job) {
+  /// Reads how the job ended, or finds out that nobody wrote it down: `end` is the keeper's own, nil
+  /// where it was no child of ours. Blocks.
+  func keeperEnded(_ job: Job, _ end: ProcessEnd? = nil) {
     let record: ExitRecord
     do throws(StoreError) {
       if let written = try self.state.exitRecord(of: job.id) {
         record = written
       } else {
-        record = try Remains.settle(job, in: self.state)
+        record = try Remains.settle(job, after: end, in: self.state)
       }
     } catch {
-      if error.isShortage { return self.lookLater(job) { self.keeperEnded(job) } }
+      if error.isShortage { return self.lookLater(job) { self.keeperEnded(job, end) } }
       record = Remains.unreadable(error)
     }
     // The name is free before anybody hears of the end and wants it.

@@ -73,6 +73,13 @@ import Testing
     #expect(verdict.message.hasSuffix("killed after the grace period"))
   }
 
+  @Test func aKeeperThatLeftByItselfWasNotKilled() {
+    #expect(Remains.why(.signaled(number: 9)) == "its keeper was killed")
+    #expect(Remains.why(.signaled(number: 7)) == "its keeper was ended by signal 7")
+    #expect(Remains.why(.exited(code: 1)).hasPrefix("its keeper could not write down"))
+    #expect(Remains.why(nil).contains("killed, or could not"))
+  }
+
   @Test func lostWinsOverAll() {
     let verdict = self.verdict(end: nil, cause: .stop(by: "bob"), lost: "its keeper was killed")
     #expect(verdict.reason == .lost)

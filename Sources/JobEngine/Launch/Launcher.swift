@@ -13,9 +13,10 @@ final class KeeperProcess: Waitable {
   var descriptor: CInt { self.process.descriptor.rawValue }
 
   /// Takes the status of a keeper that has ended. One that an earlier worker started is no child of
-  /// ours (ECHILD), and is reaped by others.
-  func reap() {
-    _ = try? self.process.reap(waiting: false)
+  /// ours (ECHILD), and is reaped by others: nil.
+  @discardableResult
+  func reap() -> ProcessEnd? {
+    try? self.process.reap(waiting: false)
   }
 }
 
