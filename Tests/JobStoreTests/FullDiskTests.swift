@@ -107,4 +107,37 @@ struct FullDiskTests {
       }
     }
   }
+
+  /// The next segment finds no room for its header, then a small record finds some in the one before.
+  @Test func aSegmentThatCouldNotBeginHidesNothing() throws {
+    try Self.withDisk { folder, path in
+      var writer = try JournalWriter(
+        folder: try folder.duplicate(), jobID: Self.jobID, segmentSize: 100 << 10)
+      _ = try Self.copy(3, into: &writer)
+      try Self.fill(folder)
+      let middle = writer.end
+      _ = try Self.copy(1, into: &writer)
+      #expect(writer.end == middle && writer.untold != nil)
+      try writer.append([7], stream: .stdout)
+      #expect(writer.end > middle)
+      unlink("\(path)/ballast")
+      _ = try Self.copy(2, into: &writer)
+      var reader = try JournalReader(
+        folder: try folder.duplicate(), jobID: Self.jobID, position: middle)
+      guard case .gap(let gap) = try reader.next(waiting: true) else {
+        Issue.record("no gap first")
+        return
+      }
+      #expect(gap.from == 96 << 10 && gap.to == 128 << 10)
+      guard case .record(let record) = try reader.next(waiting: true) else {
+        Issue.record("no record then")
+        return
+      }
+      #expect(record.bytes == [7])
+      let (_, records) = try JournalContent.read(folder, jobID: Self.jobID)
+      #expect(records.count == 6)
+      let segments = try Folder.names(in: folder).count
+      #expect(segments == 2)
+    }
+  }
 }

@@ -62,7 +62,12 @@ extension JournalWriter {
     // over from a failed start of it is written anew.
     let name = JournalFormat.fileName(base: header.base)
     let segment = try File.open(name, in: folder, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC)
-    try File.writeAll(header.encoded(), to: segment)
+    do throws(SystemError) { try File.writeAll(header.encoded(), to: segment) } catch {
+      // Without its header it would hide what is before it from who looks for a position, once a
+      // smaller record has found room in front of it.
+      try? File.discard(name, in: folder)  // best effort: the error below is the one to tell
+      throw error
+    }
     return segment
   }
 }
