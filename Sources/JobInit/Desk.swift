@@ -15,6 +15,9 @@ struct Desk: ~Copyable {
     // Read and write: with a writer of its own the FIFO never reports that the last one left.
     let control = try File.open(JobDirectory.control, in: folder, O_RDWR | O_NONBLOCK)
     self.timer = try TimerDescriptor()
+    // Whoever fills the disk later, this job's end gets told. Best effort: where it fails, the job may
+    // still end well.
+    try? File.reserve(JobDirectory.exit, size: ExitRecord.usualSize, in: folder)
     self.journal = journal
     self.control = control
   }

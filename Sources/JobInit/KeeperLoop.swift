@@ -120,8 +120,13 @@ struct KeeperLoop: ~Copyable {
     ]
   }
 
-  /// The kernel tells nobody that a disk has room again: while output waits for that, look now and then.
-  private var pause: Int64? { self.journal.isHolding ? 1000 : nil }
+  /// Milliseconds between two looks for room while output waits for it, and never else.
+  ///
+  /// The one place that looks again and again: no event of the kernel's says that a disk has room (not
+  /// inotify(7) or fanotify(7), which report files; not a quota's netlink messages, which only warn
+  /// that one is full), and whoever makes room may do it anywhere on that file system.
+  private static let roomPeriod: Int64 = 1000
+  private var pause: Int64? { self.journal.isHolding ? Self.roomPeriod : nil }
 
   private static func entry(_ descriptor: CInt) -> pollfd {
     pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -215,16 +220,22 @@ extension KeeperLoop {
     while left > 0, case .bytes(let count) = self.copyOnce(stream) { left -= count }
   }
 
-  /// Takes what is there; false at the end.
+  /// Takes what is there, of a pipe at most what one can hold: a job that is root may write to PID 1's
+  /// without end, and must hold up nobody but itself. False at the end.
   private static func append(
     from source: borrowing OwnedDescriptor, to bytes: inout [UInt8]
   ) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    while let result = try? File.read(source, into: &buffer, at: 0, count: buffer.count) {
+    var left = 1 << 20
+    while left > 0 {
+      guard let result = try? File.read(source, into: &buffer, at: 0, count: buffer.count) else {
+        return false
+      }
       guard case .bytes(let count) = result else { return result == .wouldBlock }
       bytes += buffer[..<count]
+      left -= count
     }
-    return false
+    return true
   }
 
   private static var now: UInt64 { UInt64(Clock.boot()) }

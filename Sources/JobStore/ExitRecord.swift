@@ -39,6 +39,9 @@ package struct ExitRecord: Hashable, Sendable {
     }
   }
 
+  /// Bytes that its file hardly ever needs more of: what a keeper reserves.
+  package static let usualSize = 4096
+
   /// How the target ended; nil when that is not known (PID 1 was killed first).
   package var end: ProcessEnd?
   package var cause: Cause

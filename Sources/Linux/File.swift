@@ -111,10 +111,11 @@ package enum File {
     _ name: String, in folder: borrowing OwnedDescriptor, with bytes: [UInt8],
     mode: UInt32 = 0o600, durable: Bool = true
   ) throws(SystemError) {
-    let temporary = ".\(name).new"
-    let file = try self.open(
-      temporary, in: folder, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
+    let temporary = self.temporary(name)
+    // Not O_TRUNC: that would give away what `reserve` has taken.
+    let file = try self.open(temporary, in: folder, O_WRONLY | O_CREAT | O_NOFOLLOW, mode: mode)
     try self.writeAll(bytes, to: file)
+    try self.truncate(file, to: Int64(bytes.count))
     if durable { try self.sync(file) }
     try self.rename(temporary, to: name, in: folder)
     if durable { try self.sync(folder) }

@@ -10,8 +10,10 @@ final class KeeperUnderTest {
   let answer: InitMessage?
 
   /// Starts `command` and waits for the answer of its keeper.
-  init(_ command: [String], change: (inout LaunchPlan) -> Void = { _ in }) throws {
-    let path = "/tmp/worker-init-\(getpid())-\(Random.bytes(8).map { String($0) }.joined())"
+  init(
+    _ command: [String], in parent: String = "/tmp", change: (inout LaunchPlan) -> Void = { _ in }
+  ) throws {
+    let path = "\(parent)/worker-init-\(getpid())-\(Random.bytes(8).map { String($0) }.joined())"
     try File.makeFolders(path)
     let folder = try File.openFolder(path)
     var plan = LaunchPlan(
