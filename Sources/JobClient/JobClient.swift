@@ -17,16 +17,20 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   private let retries: Retries
   private let pause: @Sendable (Duration) async throws -> Void
   private let onRetry: @Sendable (RPCError) -> Void
+  private let now: @Sendable () -> Int64
   private let wasConnected = Lock(false)
   /// Until when the own certificate is valid; nil for transports that have none.
   package let validity: TLSValidity?
 
-  /// `pause` waits without polling; `onRetry` is told of a failure that will be bridged.
+  /// `pause` waits without polling; `onRetry` is told of a failure that will be bridged; `now` counts
+  /// nanoseconds.
   package init(
     transport: Transport, retries: Retries = Retries(), validity: TLSValidity? = nil,
     pause: @escaping @Sendable (Duration) async throws -> Void,
-    onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
+    onRetry: @escaping @Sendable (RPCError) -> Void = { _ in },
+    now: @escaping @Sendable () -> Int64 = { Clock.monotonic() }
   ) {
+    self.now = now
     self.service = Worker_V1_JobService.Client(wrapping: GRPCClient(transport: transport))
     self.retries = retries
     self.validity = validity
@@ -160,7 +164,7 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
     let output = ResumingOutput(request)
     var backoff = Backoff(self.retries)
     while true {
-      let before = output.cursor
+      let before = (output.cursor, self.now())
       do {
         return try await self.once {
           try await self.service.streamOutput(output.request) { response in
@@ -168,7 +172,9 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
           }
         }
       } catch let error as RPCError where self.isBridgeable(error) {
-        if output.cursor != before { backoff = Backoff(self.retries) }
+        if output.cursor != before.0 || self.wasServed(since: before.1, until: error) {
+          backoff = Backoff(self.retries)
+        }
         try await self.wait(for: &backoff, after: error)
       }
     }
@@ -199,6 +205,13 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
       if !error.isConnectFailure { self.wasConnected.withLock { $0 = true } }
       throw error
     }
+  }
+
+  /// Whether a server was there, and for longer than a pause: a job may be silent for days, and what
+  /// breaks off then is a new outage.
+  private func wasServed(since start: Int64, until error: RPCError) -> Bool {
+    !error.isConnectFailure
+      && .nanoseconds(self.now() - start) > self.retries.longestDelay
   }
 
   private func isBridgeable(_ error: RPCError) -> Bool {

@@ -147,6 +147,7 @@ struct ClientRecord: Sendable {
 /// Runs `body` with a client of a scripted server.
 func withClient(
   _ steps: [ScriptedService.Step],
+  now: @escaping @Sendable () -> Int64 = { 0 },
   _ body: @Sendable (JobClient<InProcessTransport.Client>, ScriptedService) async throws -> Void
 ) async throws -> ClientRecord {
   let service = ScriptedService(steps)
@@ -158,7 +159,7 @@ func withClient(
       let client = JobClient(
         transport: transport.client,
         pause: { pause in record.withLock { $0.pauses.append(pause) } },
-        onRetry: { error in record.withLock { $0.retries.append(error.message) } })
+        onRetry: { error in record.withLock { $0.retries.append(error.message) } }, now: now)
       do { try await body(client, service) } catch {
         transport.client.beginGracefulShutdown()
         throw error
