@@ -184,6 +184,24 @@ import Testing
     }
   }
 
+  @Test func aRequestIDOfAnotherSpecIsRefusedAndStartsNothing() async throws {
+    try await withWorker { worker in
+      let first = try await worker.start(
+        JobSpec(command: ["true"]), owner: "alice", requestID: "r1")
+      for command in [["false"], ["true", "x"]] {
+        let error = await #expect(throws: WorkerError.self) {
+          try await worker.start(JobSpec(command: command), owner: "alice", requestID: "r1")
+        }
+        #expect(error?.code == .alreadyExists)
+        #expect(error?.message.contains("\(first.id)") == true, "\(String(describing: error))")
+      }
+      #expect(worker.jobs().count == 1)
+      let again = try await worker.start(
+        JobSpec(command: ["true"]), owner: "alice", requestID: "r1")
+      #expect(again.id == first.id)
+    }
+  }
+
   @Test func fiftyJobsStartAtOnceWithUserIDsOfTheirOwn() async throws {
     try await withWorker { worker in
       let jobs = try await withThrowingTaskGroup(of: JobStatus.self) { group in

@@ -97,7 +97,7 @@ struct Launcher: Sendable {
     do throws(SystemError) {
       place = try self.makePlace(job, user, plan, survey.enforceable, outgoing)
     } catch {
-      throw WorkerError(.internal, "cannot make the folder of job \(job.id): \(error)")
+      throw WorkerError(making: "the folder of job \(job.id)", error)
     }
     let (cgroup, held) = try Cgroup.make(plan, bestEffort: survey.enforceable.bestEffort)
     let applied = survey.applied(held)
