@@ -102,6 +102,26 @@ final class RunningCommand: Sendable {
     }
   }
 
+  /// Waits until it has written so many bytes to stdout.
+  func waitForBytes(_ count: Int64) async throws {
+    try await Self.threads.run { () throws(SystemError) in
+      let inotify = try Inotify()
+      _ = try inotify.watch("/proc/self/fd/\(self.folder.rawValue)")
+      var entries = [
+        pollfd(fd: inotify.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: self.process.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
+      ]
+      while true {
+        let ended = entries[1].revents != 0
+        let size = try File.size(File.open("\(self.name).out", in: self.folder, O_RDONLY))
+        if size >= count { return }
+        if ended { throw SystemError(call: "wait for \(count) bytes, got \(size)", errno: ESRCH) }
+        try Poll.wait(&entries)
+        _ = inotify.read()
+      }
+    }
+  }
+
   static let threads = BlockingThreads(name: "command", count: 16)
 }
 

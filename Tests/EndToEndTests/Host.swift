@@ -113,9 +113,7 @@ final class Host: Sendable {
   private func takeDown() async -> [String] {
     var ids: [String] = []
     if self.server.withLock({ $0 != nil }) {
-      ids = Self.ids(
-        in: (try? await self.worker("list", "--all", "--json", as: "admin"))?.text ?? "")
-      for id in ids { _ = try? await self.worker("stop", id, "--grace", "0s", as: "admin") }
+      ids = await self.stopJobs()
       _ = try? await self.stopServer()
     }
     let left =
@@ -124,6 +122,15 @@ final class Host: Sendable {
       try? Folder.removeTree(String(self.path.dropFirst("/var/lib/".count)), in: parent)
     }
     return left
+  }
+
+  /// Stops every job there is; answers with their ids.
+  @discardableResult
+  func stopJobs() async -> [String] {
+    let ids = Self.ids(
+      in: (try? await self.worker("list", "--all", "--json", as: "admin"))?.text ?? "")
+    for id in ids { _ = try? await self.worker("stop", id, "--grace", "0s", as: "admin") }
+    return ids
   }
 
   /// The ids in the JSON of `list`.

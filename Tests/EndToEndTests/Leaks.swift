@@ -28,6 +28,25 @@ extension Processes {
     }.map { "process \($0)" }
   }
 
+  /// Those that hold something below `path` open.
+  static func holders(of path: String) -> [Int32] {
+    self.holding(path).compactMap { Int32($0.dropFirst("process ".count)) }
+  }
+
+  /// How many sockets a process has.
+  static func sockets(_ pid: Int32) -> Int {
+    guard let folder = try? File.openFolder("/proc/\(pid)/fd"),
+      let names = try? Folder.names(in: folder)
+    else { return -1 }
+    return names.count { self.link("/proc/\(pid)/fd/\($0)").hasPrefix("socket:") }
+  }
+
+  /// The letter of proc_pid_stat(5), as `T` for stopped.
+  static func state(_ pid: Int32) -> String? {
+    let text = try? File.readText("/proc/\(pid)/stat")
+    return text?.split(separator: ")").last?.split(separator: " ").first.map(String.init)
+  }
+
   private static func link(_ path: String) -> String {
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = readlink(path, &buffer, buffer.count)
