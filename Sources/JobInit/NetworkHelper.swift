@@ -108,7 +108,9 @@ final class NetworkHelper {
       text = String(decoding: buffer[..<count], as: UTF8.self)
     }
     let lines = text.split(separator: "\n").filter { !$0.hasSuffix(" to syslog") }
-    return "\(outgoing.program) (\(lines.last ?? "it said nothing"))"
+    // The answer to the engine is one write of less than PIPE_BUF bytes.
+    let last = lines.last.map { String($0.prefix(300)) } ?? "it said nothing"
+    return "\(outgoing.program) (\(last))"
   }
 
   /// Ends it and all it has started; does nothing when it has ended. To be called once.
