@@ -201,6 +201,10 @@ final class ServerConnection: Connection, @unchecked Sendable {
           peer: self.peer, identity: identity, method: head.descriptor.method, reason: refusal))
       throw RequestHead.refusal(.resourceExhausted, refusal)
     }
+    if self.owner.methods[head.path] == nil, let identity = self.identity {
+      self.owner.report(
+        .methodUnknown(peer: self.peer, identity: identity, method: head.path))
+    }
     let call = ServerCall(id: stream, connection: self)
     self.calls[stream] = call
     self.handlers += 1

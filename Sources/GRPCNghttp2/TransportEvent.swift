@@ -8,6 +8,8 @@ package enum TransportEvent: Hashable, Sendable {
   case connectionRefused(peer: IPEndpoint, identity: PeerIdentity?, reason: String)
   /// One call of a client was refused: its identity's limit was reached.
   case callRefused(peer: IPEndpoint, identity: PeerIdentity, method: String, reason: String)
+  /// A call of a method that nobody serves: the router refuses it, and no interceptor sees it.
+  case methodUnknown(peer: IPEndpoint, identity: PeerIdentity, method: String)
   /// Ended, as its client made the server work for nothing, over and over.
   case flooded(peer: IPEndpoint, identity: PeerIdentity, by: String, reason: String)
   case connectionOpened(peer: IPEndpoint, identity: PeerIdentity)

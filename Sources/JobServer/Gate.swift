@@ -13,6 +13,9 @@ package struct Gate: ServerInterceptor {
   private let audit: AuditLog?
   private let starts: StartPace?
   private let metrics: Metrics?
+  /// Of refusals in the log, for each caller: the holder of a certificate without rights must not
+  /// fill it.
+  private let paces = LinePaces()
   private let log: Logger
 
   package init(
@@ -124,9 +127,13 @@ package struct Gate: ServerInterceptor {
       case .internalError, .dataLoss: .error
       default: .debug
       }
-    self.log.log(
-      level: level, "call refused",
-      metadata: self.metadata(context).merging(["reason": "\(LineLog.cut(error.message))"]) { $1 })
+    var metadata = self.metadata(context)
+    metadata["reason"] = "\(LineLog.cut(error.message))"
+    if level == .notice {
+      guard let line = self.paces.next("\(metadata["by"] ?? "")") else { return error }
+      if line.withheld > 0 { metadata["not_told"] = "\(line.withheld)" }
+    }
+    self.log.log(level: level, "call refused", metadata: metadata)
     return error
   }
 

@@ -24,6 +24,24 @@ struct LinePace {
   }
 }
 
+/// A pace for each key, of which strangers may make as many as they like.
+final class LinePaces: Sendable {
+  private let paces = Lock<[String: LinePace]>([:])
+  private let now: @Sendable () -> Int64
+  private static let most = 4096
+
+  init(now: @escaping @Sendable () -> Int64 = Clock.monotonic) { self.now = now }
+
+  func next(_ key: String) -> LinePace.Line? {
+    let now = self.now()
+    return self.paces.withLock { paces in
+      // Beyond so many all others share one.
+      let key = paces.count < Self.most || paces[key] != nil ? key : ""
+      return paces[key, default: LinePace()].next(now: now)
+    }
+  }
+}
+
 /// Writes what happens to connections. What strangers can cause as often as they like is told in full
 /// while it is rare, and counted beyond that.
 final class TransportLog: Sendable {
@@ -46,6 +64,8 @@ final class TransportLog: Sendable {
       self.write(.connection, .warning, "connection refused", ["peer": "\(peer)"], reason)
     case .callRefused(let peer, _, _, let reason):
       self.write(.call, .warning, "call refused", ["peer": "\(peer)"], reason)
+    case .methodUnknown(let peer, _, let method):
+      self.write(.call, .notice, "call refused", ["peer": "\(peer)"], "no method \(method)")
     case .flooded(let peer, _, let name, let reason):
       self.write(
         .flood, .warning, "connection ended", ["peer": "\(peer)", "by": "\(name)"], reason)

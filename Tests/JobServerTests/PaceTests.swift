@@ -74,6 +74,33 @@ import Testing
     #expect(line["serial"]?.stringValue.isEmpty == false && line["peer"] != nil)
   }
 
+  @Test func methodsThatNobodyServesAreAudited() async throws {
+    let folder = try TemporaryDirectory()
+    let log = try AuditLog(folder.path("audit.log"))
+    let audit = TransportAudit(log, trustDomain: "worker.local")
+    let endpoint = try #require(IPEndpoint(host: "10.0.0.1", port: 9))
+    audit.add(
+      .methodUnknown(
+        peer: endpoint, identity: peer("alice", roles: ["user"]), method: "/worker.v1.Other/Do"))
+    #expect(await log.record(AuditEntry(.closed)) == nil)
+    let line = try #require(try self.lines(folder.path("audit.log")).dropFirst().first)
+    #expect(line["method"]?.stringValue == "/worker.v1.Other/Do")
+    #expect(line["decision"]?.stringValue == "refused" && line["identity"]?.stringValue == "alice")
+  }
+
+  /// Somebody without rights asks all day: the audit file has each decision, the log some.
+  @Test func refusalsCannotFillTheLog() async throws {
+    let lines = Lock<[String]>([])
+    try await withService(
+      FakeEngine(), as: peer("mallory", roles: ["unknown"]),
+      log: .lines { line in lines.withLock { $0.append(line) } }
+    ) { service in
+      for _ in 0..<300 { _ = await failure { _ = try await service.getServerInfo(.init()) } }
+    }
+    let written = lines.withLock { $0 }.filter { $0.contains("call refused") }.count
+    #expect(written >= 50 && written < 300, "\(written)")
+  }
+
   @Test func refusalsBeyondTheRateAreCountedForEachIdentity() async throws {
     let folder = try TemporaryDirectory()
     let log = try AuditLog(folder.path("audit.log"))

@@ -9,16 +9,14 @@ import Linux
 final class TransportAudit: Sendable {
   private let log: AuditLog
   private let trustDomain: String
-  private let now: @Sendable () -> Int64
-  private let paces = Lock<[String: LinePace]>([:])
-  private static let mostPaces = 4096
+  private let paces: LinePaces
 
   init(
     _ log: AuditLog, trustDomain: String, now: @escaping @Sendable () -> Int64 = Clock.monotonic
   ) {
     self.log = log
     self.trustDomain = trustDomain
-    self.now = now
+    self.paces = LinePaces(now: now)
   }
 
   func add(_ event: TransportEvent) {
@@ -27,6 +25,8 @@ final class TransportAudit: Sendable {
       self.write(peer, identity, method, reason)
     case .connectionRefused(let peer, let identity?, let reason):
       self.write(peer, identity, "", "connection refused: \(reason)")
+    case .methodUnknown(let peer, let identity, let method):
+      self.write(peer, identity, method, "no such method")
     case .flooded(let peer, let identity, _, let reason):
       self.write(peer, identity, "", "connection ended: \(reason)")
     // Who has shown no name is in the log: an audit file that strangers write to proves nothing.
@@ -39,7 +39,7 @@ final class TransportAudit: Sendable {
     _ peer: IPEndpoint, _ identity: PeerIdentity, _ method: String, _ reason: String
   ) {
     let name = Caller.label(identity, trustDomain: self.trustDomain)
-    guard let line = self.next(name) else { return }
+    guard let line = self.paces.next(name) else { return }
     var entry = AuditEntry(.decision)
     entry.identity = name
     entry.serial = identity.serial
@@ -49,14 +49,5 @@ final class TransportAudit: Sendable {
     entry.reason = reason
     entry.count = line.withheld
     self.log.post(entry)
-  }
-
-  private func next(_ name: String) -> LinePace.Line? {
-    let now = self.now()
-    return self.paces.withLock { paces in
-      // Beyond so many names all others share one pace.
-      let key = paces.count < Self.mostPaces || paces[name] != nil ? name : ""
-      return paces[key, default: LinePace()].next(now: now)
-    }
   }
 }

@@ -41,6 +41,8 @@ package final class Metrics: Sendable {
       case .handshakeRefused(_, _, let fault): counts.handshakesRefused[fault, default: 0] += 1
       case .connectionRefused: counts.connectionsRefused += 1
       case .callRefused: counts.callsRefused += 1
+      case .methodUnknown:
+        counts.calls[Call(method: "other", code: "unimplemented"), default: 0] += 1
       case .flooded: counts.connectionsFlooded += 1
       case .connectionOpened: counts.connectionsOpened += 1
       case .connectionClosed: counts.connectionsClosed += 1
