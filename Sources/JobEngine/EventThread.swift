@@ -4,6 +4,12 @@ import Linux
 /// Something the event thread can wait for; kept alive by the thread until it is ready.
 protocol Waitable: AnyObject, Sendable {
   var descriptor: CInt { get }
+  /// What to wait for, besides its other end's being closed or an error.
+  var events: Epoll.Events { get }
+}
+
+extension Waitable {
+  var events: Epoll.Events { .readable }
 }
 
 /// The engine's one thread that waits: for keepers to end, for starts to answer, for new output.
@@ -186,13 +192,15 @@ private struct EventLoop: ~Copyable {
     let token = self.nextToken
     self.nextToken += 1
     do throws(SystemError) {
-      try self.epoll.add(waitable.descriptor, token: token, events: .readable)
+      try self.epoll.add(waitable.descriptor, token: token, events: waitable.events)
       self.waiting[token] = (waitable, onReady)
     } catch {
       // ENOSPC of fs.epoll.max_user_watches. So rare that a thread for this one alone is the simplest
       // that is right; it may answer after `stop`.
       Threads.start(name: "engine-wait") {
-        var entries = [pollfd(fd: waitable.descriptor, events: Int16(POLLIN), revents: 0)]
+        // poll(2) has the same bits.
+        let events = Int16(truncatingIfNeeded: waitable.events.rawValue)
+        var entries = [pollfd(fd: waitable.descriptor, events: events, revents: 0)]
         while entries[0].revents == 0 { try? Poll.wait(&entries) }
         onReady()
       }

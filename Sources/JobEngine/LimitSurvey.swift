@@ -7,9 +7,11 @@ struct LimitSurvey: Hashable, Sendable {
   private(set) var refused: [LimitName: String] = [:]
   /// What is to be known of a limit that holds.
   private(set) var notes: [LimitName: String] = [:]
+  let host: HostFacts
 
   init(_ limits: Limits, layout: CgroupLayout, host: HostFacts) {
     self.enforceable = limits
+    self.host = host
     for controller in Controllers.all {
       for limit in controller.limits where limits.has(limit) {
         self.refuse(limit, Self.reason(limit, limits, controller, layout, host))

@@ -49,7 +49,7 @@ struct Registry: Sendable {
 
   /// Takes what a new job needs; `user` is nil when it gets a user id of its own.
   mutating func reserve(
-    _ spec: JobSpec, id: JobID, owner: String, requestID: String?, time: Int64,
+    _ spec: JobSpec, id: @autoclosure () -> JobID, owner: String, requestID: String?, time: Int64,
     user: ResolvedUser?, quota: OwnerQuota? = nil
   ) throws(WorkerError) -> Reservation {
     guard !self.isClosed else { throw .closing }
@@ -83,7 +83,7 @@ struct Registry: Sendable {
     let record = JobRecord(
       spec: spec, owner: owner, createTime: time, requestID: requestID, uid: uid,
       gid: user?.gid ?? uid)
-    let job = Job(id: id, record: record)
+    let job = Job(id: id(), record: record)
     self.insert(job, isOver: false)
     self.starting += 1
     return .new(job)

@@ -19,14 +19,13 @@ extension Launcher {
   /// Blocks.
   fileprivate func plan(_ spec: JobSpec) throws(WorkerError) -> JobPlan {
     try CgroupRoot.prepare(self.layout)
-    let limits = self.totals.filling(spec.limits, self.layout)
-    let host = self.host(for: limits, of: spec)
-    let survey = LimitSurvey(limits, layout: self.layout, host: host)
+    let survey = self.survey(spec)
+    let disks = survey.host.disks.all
     let cgroups = CgroupPlan(
-      id: .random(), limits: survey.enforceable, disks: host.disks.all, layout: self.layout)
+      id: .random(), limits: survey.enforceable, disks: disks, layout: self.layout)
     let (cgroup, held) = try Cgroup.make(cgroups, bestEffort: true)
     cgroup.remove()
-    return JobPlan(survey, cgroups, applied: survey.applied(held), disks: host.disks.all)
+    return JobPlan(survey, cgroups, applied: survey.applied(held), disks: disks)
   }
 }
 

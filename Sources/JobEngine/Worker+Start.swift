@@ -15,9 +15,11 @@ extension Worker {
     try Self.validate(requestID: requestID)
     try self.checkPrivileges()
     let user = try await self.resolve(spec)
+    var prepared: PreparedJob?
     let reservation = try self.registry.change { registry throws(WorkerError) in
       try registry.reserve(
-        spec, id: .random(), owner: owner, requestID: requestID, time: Clock.wall(), user: user,
+        spec, id: self.newID(for: spec, &prepared), owner: owner, requestID: requestID,
+        time: Clock.wall(), user: user,
         quota: quota)
     }
     switch reservation {
@@ -27,27 +29,18 @@ extension Worker {
       return try await self.status(job.id)
     case .new(let job):
       defer {
-        self.makeSpareKeeper()
+        self.prepareJob()
         job.startEnded()
         self.registry.change { $0.startEnded() }
       }
       do throws(WorkerError) {
-        try await self.launch(job, as: user ?? .own(by: job.record))
+        try await self.launch(job, as: user ?? .own(by: job.record), prepared)
       } catch {
         self.registry.change { $0.drop(job) }
         job.state.change { $0.startFailed(error) }
         throw error
       }
       return job.status()
-    }
-  }
-
-  /// For the next start; not waited for, but by `close`.
-  private func makeSpareKeeper() {
-    self.endings.change { $0 += 1 }
-    Self.threads.perform {
-      self.spareKeeper.fill(program: self.state.program)
-      self.endings.change { $0 -= 1 }
     }
   }
 
@@ -75,14 +68,16 @@ extension Worker {
   var launcher: Launcher {
     Launcher(
       state: self.state, layout: self.layout, hidden: self.configuration.hiddenPaths,
-      totals: self.configuration.totals, spare: self.spareKeeper,
+      totals: self.configuration.totals,
       networkProgram: NetworkProgram(folders: self.configuration.networkProgramFolders))
   }
 
-  private func launch(_ job: Job, as user: ResolvedUser) async throws(WorkerError) {
+  private func launch(
+    _ job: Job, as user: ResolvedUser, _ prepared: PreparedJob?
+  ) async throws(WorkerError) {
     let launcher = self.launcher
     let launch = try await Self.threads.run { () throws(WorkerError) in
-      try launcher.launch(job, as: user)
+      try launcher.launch(job, as: user, prepared)
     }
     job.starts(under: launch.keeper)
     await self.events.ready(launch)

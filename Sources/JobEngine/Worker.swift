@@ -46,19 +46,20 @@ public final class Worker: Sendable {
   let events: EventThread
   let registry: Watched<Registry>
   let foundProblems = Lock<[String]>([])
-  let spareKeeper = SpareKeeper()
+  let prepared: PreparedJobs
   let expiry = Lock(Expiry())
-  /// Ends of jobs that are being written down, and spare keepers being made.
+  /// Ends of jobs that are being written down, and jobs being prepared.
   let endings = Watched(0)
 
   init(
     _ configuration: WorkerConfiguration, layout: CgroupLayout, state: StateDirectory,
-    events: EventThread, lasting: LastingIDs = LastingIDs()
+    events: EventThread, prepared: PreparedJobs, lasting: LastingIDs = LastingIDs()
   ) {
     self.configuration = configuration
     self.layout = layout
     self.state = state
     self.events = events
+    self.prepared = prepared
     var registry = Registry(
       userIDs: configuration.userIDs, namespaceIDs: configuration.namespaceIDs, lasting: lasting)
     registry.totals = configuration.totals
@@ -73,12 +74,17 @@ public final class Worker: Sendable {
       let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
       return (try self.layout(configuration), state, try LastingIDFolder(in: state).read())
     }
+    let prepared: PreparedJobs
     let events: EventThread
-    do throws(SystemError) { events = try await EventThread.start() } catch {
+    do throws(SystemError) {
+      prepared = try PreparedJobs()
+      events = try await EventThread.start()
+    } catch {
       throw WorkerError(.internal, "cannot start the engine's event thread: \(error)")
     }
     let worker = Worker(
-      configuration, layout: layout, state: state, events: events, lasting: lasting)
+      configuration, layout: layout, state: state, events: events, prepared: prepared,
+      lasting: lasting)
     do throws(WorkerError) {
       try await Self.threads.run { () throws(WorkerError) in try worker.adopt() }
     } catch {
@@ -157,7 +163,7 @@ public final class Worker: Sendable {
       job.state.change { $0.close() }
     }
     await self.events.stop()
-    await Self.threads.run { self.spareKeeper.close() }
+    await Self.threads.run { self.prepared.close(in: self.state) }
     // An end that was seen is written down before another worker may look.
     await self.endings.waitUncancelled { $0 == 0 }
     self.state.unlock()

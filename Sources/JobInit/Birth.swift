@@ -16,13 +16,23 @@ struct Birth: ~Copyable {
 
   /// Clones PID 1 into its namespaces and its cgroups.
   static func clone(_ plan: LaunchPlan, hasNetwork: Bool) throws(InitFailure) -> Birth {
-    do throws(SystemError) { return try self.make(plan, hasNetwork: hasNetwork) } catch {
+    do throws(SystemError) {
+      let memory = try SealedMemory.make(name: "plan", plan.encoded())
+      return try self.make(plan, role: "pid1", input: memory, hasNetwork: hasNetwork)
+    } catch {
       throw InitFailure(step: "clone", error)
     }
   }
 
-  private static func make(
-    _ plan: LaunchPlan, hasNetwork: Bool
+  /// To another user than that of the plan it was made with.
+  func giveOutput(to owner: Spawn.User) throws(SystemError) {
+    try self.stdout.setOwner(uid: owner.uid, gid: owner.gid)
+    try self.stderr.setOwner(uid: owner.uid, gid: owner.gid)
+  }
+
+  /// `input` becomes its descriptor 3.
+  static func make(
+    _ plan: LaunchPlan, role: String, input: borrowing OwnedDescriptor, hasNetwork: Bool
   ) throws(SystemError) -> Birth {
     let stdout = try Pipe()
     let stderr = try Pipe()
@@ -33,7 +43,6 @@ struct Birth: ~Copyable {
     try stdout.writeEnd.setOwner(uid: owner.uid, gid: owner.gid)
     try stderr.writeEnd.setOwner(uid: owner.uid, gid: owner.gid)
     let null = try File.open("/dev/null", O_RDWR)
-    let memory = try SealedMemory.make(name: "plan", plan.encoded())
     let program = try File.open("/proc/self/exe", OpenFlags.path)
     let cgroup = try plan.cgroup2.map { path throws(SystemError) in
       try File.openFolder(path).release()
@@ -43,9 +52,9 @@ struct Birth: ~Copyable {
     defer { for descriptor in attach { close(descriptor) } }
 
     var spawn = Spawn(
-      .descriptor(program.rawValue), arguments: ["worker", "init", "pid1"],
+      .descriptor(program.rawValue), arguments: ["worker", "init", role],
       descriptors: [
-        null.rawValue, stdout.writeEnd.rawValue, stderr.writeEnd.rawValue, memory.rawValue,
+        null.rawValue, stdout.writeEnd.rawValue, stderr.writeEnd.rawValue, input.rawValue,
         orders.readEnd.rawValue, messages.writeEnd.rawValue,
       ])
     spawn.namespaces = Namespace.cloneFlags(for: plan, hasNetwork: hasNetwork)

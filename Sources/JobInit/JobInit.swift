@@ -2,18 +2,21 @@
 //
 //   engine ──▶ keeper (outside: journal, timers, exit record) ──▶ PID 1 (inside) ──▶ target
 //
-// The keeper gets 3 the job's folder, 4 the lock, 5 the pipe to the engine; 0-2 are /dev/null. A spare
-// one (`init spare`), started before there is a job, gets these three through a socket at 3. PID 1
+// The keeper gets 3 the job's folder, 4 the lock, 5 the pipe to the engine; 0-2 are /dev/null. PID 1
 // gets 1 and 2 the output pipes, 3 the plan, 4 the keeper's orders (one signal number a byte), 5 the
 // pipe to the keeper. PID 1 holds nothing that a root job could profit from.
 //
 // A job with an outgoing network has a third, `init network`: see `NetworkHelper`.
+// Both may be started before there is a job. A spare keeper (`init spare`) then gets 3 a socket of the
+// engine's, 4 the folder, 5 the lock, and later the pipe to the engine through that socket; its PID 1
+// (`init pid1-ahead`) gets 3 a socket of the keeper's, and two plans through it: what can be done ahead,
+// and the job's.
 import Glibc
 import Linux
 
 /// The hidden role `init`: the keeper of a job, or PID 1 inside it.
 package enum JobInit {
-  /// Runs the role that `arguments` name (`init keeper`, `init spare`, `init pid1` or `init network`) and ends the
+  /// Runs the role that `arguments` name (`init keeper` or `init pid1`, each also ahead of a job, or `init network`) and ends the
   /// process.
   package static func run(arguments: [String]) -> Never {
     switch arguments {
@@ -21,6 +24,7 @@ package enum JobInit {
     case ["init", "spare"]: SpareKeeper.run()
     case ["init", "pid1"]: FirstProcess.run()
     case ["init", "network", arguments.last ?? ""]: NetworkGuard.run(arguments.last ?? "")
+    case ["init", "pid1-ahead"]: FirstProcess.runAhead()
     default:
       // A person who finds the hidden role: say what it is.
       let message = "worker: init is started by the server and by nobody else\n"

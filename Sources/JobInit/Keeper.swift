@@ -7,32 +7,32 @@ import Linux
 enum Keeper {
   static func run() -> Never {
     self.becomeQuiet()
-    self.keep(
-      folder: Inherited.take(3), lock: Inherited.take(4), engine: Inherited.take(5),
-      hasNetwork: false)
-  }
-
-  /// Keeps one job to its end. `lock` is held until this process is gone; with `hasNetwork` it is in a
-  /// network namespace that is the job's.
-  static func keep(
-    folder: consuming OwnedDescriptor, lock: consuming OwnedDescriptor,
-    engine: consuming OwnedDescriptor, hasNetwork: Bool
-  ) -> Never {
-    let engine = Announcement(engine)
+    let folder = Inherited.take(3)
+    let lock = Inherited.take(4)
+    let engine = Announcement(Inherited.take(5))
     do throws(InitFailure) {
       let plan = try self.plan(in: folder)
       let desk = try self.desk(folder, plan)
       let helper = try self.helper(folder, plan)
-      let birth = try self.birth(folder, plan, helper, hasNetwork: hasNetwork || helper != nil)
-      var loop = KeeperLoop(
-        folder: folder, engine: engine, plan: plan, desk: desk, birth: birth)
-      loop.run()
-      helper?.end()  // before the job's cgroup goes, which it is in
-      loop.finish()
+      let birth = try self.birth(folder, plan, helper)
+      self.live(
+        folder: folder, lock: lock, engine: engine, plan: plan, desk: desk, birth: birth,
+        helper: helper)
     } catch {
       engine.tell(.failed(error))
       _exit(1)
     }
+  }
+
+  /// Keeps one job to its end. `lock` is held until this process is gone.
+  static func live(
+    folder: consuming OwnedDescriptor, lock: consuming OwnedDescriptor, engine: Announcement,
+    plan: LaunchPlan, desk: consuming Desk, birth: consuming Birth, helper: NetworkHelper? = nil
+  ) -> Never {
+    var loop = KeeperLoop(folder: folder, engine: engine, plan: plan, desk: desk, birth: birth)
+    loop.run()
+    helper?.end()  // before the job's cgroup goes, which it is in
+    loop.finish()
     _ = consume lock
     _exit(0)
   }
@@ -47,7 +47,7 @@ enum Keeper {
     try? File.writeText("-900", to: "/proc/self/oom_score_adj")
   }
 
-  private static func plan(in folder: borrowing OwnedDescriptor) throws(InitFailure) -> LaunchPlan {
+  static func plan(in folder: borrowing OwnedDescriptor) throws(InitFailure) -> LaunchPlan {
     let bytes: [UInt8]
     do throws(SystemError) { bytes = try File.read(JobDirectory.launch, in: folder) } catch {
       throw InitFailure(step: "plan", error)
@@ -57,7 +57,7 @@ enum Keeper {
     }
   }
 
-  private static func desk(
+  static func desk(
     _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan
   ) throws(InitFailure) -> Desk {
     do throws(SystemError) { return try Desk(folder: folder, plan: plan) } catch {
@@ -77,10 +77,9 @@ enum Keeper {
   }
 
   private static func birth(
-    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ helper: NetworkHelper?,
-    hasNetwork: Bool
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ helper: NetworkHelper?
   ) throws(InitFailure) -> Birth {
-    do throws(InitFailure) { return try Birth.clone(plan, hasNetwork: hasNetwork) } catch {
+    do throws(InitFailure) { return try Birth.clone(plan, hasNetwork: helper != nil) } catch {
       helper?.end()
       Aftermath.removeCgroups(plan)
       Aftermath.removeFiles(in: folder)

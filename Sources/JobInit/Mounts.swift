@@ -13,8 +13,8 @@ import Linux
 /// Builds the job's tree.
 struct Mounts: ~Copyable {
   private let tree: FileTree
-  private let proc: OwnedDescriptor
   private let devices: Devices
+  private let kept: Kept
 
   /// What the target's start needs of the tree.
   struct Kept: ~Copyable {
@@ -27,7 +27,7 @@ struct Mounts: ~Copyable {
 
   static let safe: DetachedMount.Attributes = [.noSetUID, .noDevices]
 
-  static func build(_ plan: LaunchPlan) throws(SystemError) -> Kept {
+  static func build(_ plan: LaunchPlan) throws(SystemError) -> Mounts {
     let proc = try DetachedMount("proc", ["hidepid=2"], [.noSetUID, .noDevices, .noExec])
     let userNamespace = try plan.idRange.map { range throws(SystemError) in
       try UserNamespace.make(first: range.first, count: range.count, proc: proc.descriptor)
@@ -35,16 +35,23 @@ struct Mounts: ~Copyable {
     }
     let sources = try Sources(plan)
     let tree = try Root.make(plan, userNamespace: userNamespace ?? -1)
-    let mounts = try self.system(tree, proc)
+    let mounts = try self.system(tree, proc, userNamespace ?? -1)
     try mounts.maskProc(isRoot: plan.hostUser.uid == 0)
     try mounts.perform(plan.mounts, sources)
     _ = chdir("/")  // cannot fail: it is where the root is
-    return Kept(proc: mounts.takeProc(), userNamespace: userNamespace ?? -1)
+    return mounts
   }
+
+  /// Steps without a source, on top of what was built.
+  func add(_ steps: ArraySlice<LaunchPlan.MountStep>) throws(SystemError) {
+    try self.perform(Array(steps), Sources())
+  }
+
+  consuming func takeKept() -> Kept { self.kept }
 
   /// The three that every system has.
   private static func system(
-    _ tree: consuming FileTree, _ proc: consuming DetachedMount
+    _ tree: consuming FileTree, _ proc: consuming DetachedMount, _ userNamespace: CInt
   ) throws(SystemError) -> Mounts {
     try proc.attach(on: try tree.placeOrNew("/proc", isFile: false))
     // Of its own network namespace, and without the file systems that the host mounts below it:
@@ -52,18 +59,18 @@ struct Mounts: ~Copyable {
     let sys = try DetachedMount("sysfs", [], [.readOnly, .noSetUID, .noDevices, .noExec])
     try sys.attach(on: try tree.placeOrNew("/sys", isFile: false))
     let devices = try Devices.mount(in: tree)
-    return Mounts(tree: tree, proc: proc.takeDescriptor(), devices: devices)
+    return Mounts(
+      tree: tree, devices: devices,
+      kept: Kept(proc: proc.takeDescriptor(), userNamespace: userNamespace))
   }
-
-  private consuming func takeProc() -> OwnedDescriptor { self.proc }
 
   /// A user that is not root outside is kept from root's files by their modes, and starts sooner.
   private func maskProc(isRoot: Bool) throws(SystemError) {
     for name in KernelFiles.masked + (isRoot ? KernelFiles.maskedForRoot : []) {
-      try self.hide(name, in: self.proc)
+      try self.hide(name, in: self.kept.proc)
     }
     for name in KernelFiles.readOnly + (isRoot ? KernelFiles.readOnlyForRoot : []) {
-      guard let target = try Self.place(name, in: self.proc) else { continue }
+      guard let target = try Self.place(name, in: self.kept.proc) else { continue }
       let copy = try DetachedMount(copying: target)
       try copy.set(Self.safe.union([.readOnly, .noExec]))
       try copy.attach(on: target)

@@ -56,6 +56,9 @@ struct Sources {
   /// One for each step that has a source, in order.
   private(set) var mounts: [Source] = []
 
+  /// None.
+  init() {}
+
   init(_ plan: LaunchPlan) throws(SystemError) {
     for step in plan.mounts {
       switch step {

@@ -83,6 +83,22 @@ package struct LaunchPlan: Hashable, Sendable {
 }
 
 extension LaunchPlan {
+  /// Whether what was set up for this plan, with a command of no meaning, serves `plan`: the two differ
+  /// in the target only, and in file systems in memory that come on top.
+  package func canBecome(_ plan: LaunchPlan) -> Bool {
+    var same = self
+    (same.command, same.environment, same.workdir) = (plan.command, plan.environment, plan.workdir)
+    (same.user, same.capabilities) = (plan.user, plan.capabilities)
+    same.resourceLimits = plan.resourceLimits
+    same.deniesSystemCalls = plan.deniesSystemCalls
+    (same.evidence, same.timeout, same.cpuTime) = (plan.evidence, plan.timeout, plan.cpuTime)
+    same.timeoutGrace = plan.timeoutGrace
+    same.mounts = plan.mounts
+    guard same == plan, (self.hostUser.uid == 0) == (plan.hostUser.uid == 0) else { return false }
+    return plan.mounts.starts(with: self.mounts)
+      && plan.mounts.dropFirst(self.mounts.count).allSatisfy { $0.isInMemory }
+  }
+
   /// `user` as the host sees it.
   package var hostUser: Spawn.User {
     guard let range = self.idRange else { return self.user }
@@ -176,6 +192,18 @@ extension LaunchPlan {
 }
 
 extension LaunchPlan.MountStep {
+  package var target: String {
+    switch self {
+    case .bind(_, let target, _), .cover(_, let target), .tmpfs(let target, _), .hide(let target):
+      target
+    }
+  }
+
+  fileprivate var isInMemory: Bool {
+    guard case .tmpfs = self else { return false }
+    return true
+  }
+
   fileprivate func append(to fields: inout Fields) {
     switch self {
     case .bind(let source, let target, let readOnly):

@@ -9,14 +9,17 @@ package struct FileIdentity: Hashable, Sendable {
     var status = stat()
     let raw = file.rawValue
     try check("fstat") { fstat(raw, &status) }
-    self.device = UInt64(status.st_dev)
-    self.inode = UInt64(status.st_ino)
+    self.init(status)
   }
 
   /// Nil when nothing is there.
   package init?(ofPath path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
+    self.init(status)
+  }
+
+  fileprivate init(_ status: stat) {
     self.device = UInt64(status.st_dev)
     self.inode = UInt64(status.st_ino)
   }
@@ -33,22 +36,29 @@ package struct FileIdentity: Hashable, Sendable {
 /// What shows that a file is another one, or was written to.
 package struct FileStamp: Hashable, Sendable {
   private let identity: FileIdentity?
-  private let size: Int64
-  private let changed: [Int]
+  private var isFolder = false
+  private var size: Int64 = 0
+  private var changed: [Int] = []
 
   /// Of what is at `path` now; links are followed.
   package init(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else {
       self.identity = nil
-      self.size = 0
-      self.changed = []
       return
     }
-    self.identity = FileIdentity(ofPath: path)
+    self.identity = FileIdentity(status)
+    self.isFolder = status.st_mode & S_IFMT == S_IFDIR
     self.size = Int64(status.st_size)
     self.changed = [
       status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec,
     ]
+  }
+
+  /// Of a folder only which one it is, whatever comes and goes in it.
+  package static func ofPlace(_ path: String) -> FileStamp {
+    var stamp = FileStamp(path)
+    if stamp.isFolder { (stamp.size, stamp.changed) = (0, []) }
+    return stamp
   }
 }

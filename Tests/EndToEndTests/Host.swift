@@ -124,6 +124,13 @@ final class Host: Sendable {
     return left
   }
 
+  /// The folders of jobs; the one that is kept ready for the next has no spec.
+  func jobFolders() throws -> [String] {
+    try Folder.names(in: File.openFolder("\(self.state)/jobs")).filter {
+      File.exists(path: "\(self.state)/jobs/\($0)/spec")
+    }
+  }
+
   /// Stops every job there is; answers with their ids.
   @discardableResult
   func stopJobs() async -> [String] {

@@ -57,7 +57,10 @@ import Testing
       #expect(try await host.worker("logs", "old").text == "kept\n")
       #expect(try await host.worker("rm", "old").code == 0)
       #expect(try await host.worker("status", "old").code == 125)
-      #expect(try Folder.names(in: File.openFolder("\(host.state)/jobs")).isEmpty)
+      #expect(try host.jobFolders() == [])
+      _ = try await host.stopServer()
+      #expect(try Folder.names(in: File.openFolder("\(host.state)/jobs")) == [])
+      try await host.startServer()
     }
   }
 

@@ -29,7 +29,10 @@ import Testing
       #expect(workdir.code == 125 && workdir.stderr.contains("/no/such"), "\(workdir)")
       let user = try await host.worker("run", "--user", "nobody-here", "--", "true", as: "admin")
       #expect(user.code == 125 && user.stderr.contains("nobody-here"), "\(user)")
-      #expect(try Folder.names(in: File.openFolder("\(host.state)/jobs")).isEmpty)
+      #expect(try host.jobFolders() == [])
+      _ = try await host.stopServer()
+      #expect(try Folder.names(in: File.openFolder("\(host.state)/jobs")) == [])
+      try await host.startServer()
     }
   }
 

@@ -48,9 +48,14 @@ func configuration(_ folder: TemporaryFolder) -> WorkerConfiguration {
 }
 
 /// Opens a worker on a fresh state directory; at the end stops its jobs and closes it.
-func withWorker(_ body: (Worker) async throws -> Void) async throws {
+func withWorker(
+  _ change: (inout WorkerConfiguration) -> Void = { _ in },
+  _ body: (Worker) async throws -> Void
+) async throws {
   let folder = try TemporaryFolder()
-  let worker = try await Worker.open(configuration(folder))
+  var configuration = configuration(folder)
+  change(&configuration)
+  let worker = try await Worker.open(configuration)
   do { try await body(worker) } catch {
     await stopAll(worker)
     await worker.close()
@@ -107,13 +112,6 @@ func waitForOutput(_ text: String, of id: JobID, _ worker: Worker) async throws 
     if seen.contains(text) { return }
   }
   Issue.record("'\(text)' never came, but '\(seen)'")
-}
-
-/// Cgroups of jobs whose folder is not in `state`'s own list any more but that carry a job's name:
-/// other tests run at the same time, so only those of this state directory count.
-func engineCgroups(of state: String) throws -> [String] {
-  let jobs = (try? names(in: "\(state)/jobs")) ?? []
-  return try cgroupFolders().filter { folder in jobs.contains { folder.hasSuffix($0) } }
 }
 
 /// Every folder named like a job's cgroup, in all hierarchies.

@@ -13,7 +13,8 @@ import Testing
     layout.unified = nil
     let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
     let worker = Worker(
-      configuration, layout: layout, state: state, events: try await EventThread.start())
+      configuration, layout: layout, state: state, events: try await EventThread.start(),
+      prepared: try PreparedJobs())
     #expect(worker.cgroupVersion == "v1")
     try await body(worker)
     await stopAll(worker)

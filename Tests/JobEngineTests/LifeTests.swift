@@ -141,7 +141,7 @@ import Testing
     _ = try await worker.wait(job.id)
     try await worker.remove(job.id)
     #expect(worker.jobs().isEmpty)
-    #expect(try names(in: "\(folder.path)/state/jobs").isEmpty)
+    #expect(try await foldersOfJobs(folder, worker) == [])
     await #expect { try await worker.status(job.id) } throws: { isError($0, .notFound) }
     await worker.close()
   }

@@ -49,7 +49,7 @@ import Testing
       isError(error, .startFailed) && "\(error)".contains("\(path) (no way out)")
     }
     #expect(worker.jobs().isEmpty)
-    #expect(try engineCgroups(of: "\(folder.path)/state").isEmpty)
+    #expect(try await foldersOfJobs(folder, worker) == [])
     await worker.close()
   }
 

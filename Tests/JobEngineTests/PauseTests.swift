@@ -94,7 +94,8 @@ import Testing
     layout.unified = nil
     let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
     let worker = Worker(
-      configuration, layout: layout, state: state, events: try await EventThread.start())
+      configuration, layout: layout, state: state, events: try await EventThread.start(),
+      prepared: try PreparedJobs())
     let killed = try await self.start(worker)
     #expect(try await worker.pause(killed).isPaused)
     #expect(try await worker.stop(killed, grace: .zero, by: "b").verdict?.reason == .stopped)

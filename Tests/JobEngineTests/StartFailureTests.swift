@@ -11,8 +11,8 @@ import Testing
     var failure: WorkerError?
     do { _ = try await worker.start(spec, owner: "alice") } catch { failure = error }
     #expect(worker.jobs().isEmpty)
-    #expect(try names(in: "\(folder.path)/state/jobs").isEmpty)
     await worker.close()
+    #expect(try names(in: "\(folder.path)/state/jobs").isEmpty)
 
     return try #require(failure)
   }

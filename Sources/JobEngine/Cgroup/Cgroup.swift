@@ -17,20 +17,31 @@ struct Cgroup: Hashable, Sendable {
   }
 
   /// Makes the folders, writes the limits and answers with what the kernel made of them; leaves
-  /// nothing behind when it fails. With `bestEffort` a limit that the kernel refuses is no failure.
+  /// nothing behind when it fails. With `bestEffort` a limit that the kernel refuses is no failure;
+  /// with `isThere` the folders are there already.
   static func make(
-    _ plan: CgroupPlan, bestEffort: Bool = false
+    _ plan: CgroupPlan, bestEffort: Bool = false, isThere: Bool = false
   ) throws(WorkerError) -> (Cgroup, applied: [String: AppliedLimit]) {
     let cgroup = Cgroup(unified: plan.unified, legacy: plan.legacy)
     do throws(WorkerError) {
       var applied = AppliedLimits(bestEffort: bestEffort)
       for folder in plan.folders {
-        try self.make(folder)
+        if !isThere { try self.make(folder) }
         for setting in folder.settings { try applied.apply(setting, in: folder.path) }
       }
       return (cgroup, applied.byName)
     } catch {
       cgroup.remove()
+      throw error
+    }
+  }
+
+  /// Makes the folders, without limits; leaves nothing behind when it fails.
+  static func makeFolders(_ plan: CgroupPlan) throws(WorkerError) {
+    do throws(WorkerError) {
+      for folder in plan.folders { try self.make(folder) }
+    } catch {
+      Cgroup(unified: plan.unified, legacy: plan.legacy).remove()
       throw error
     }
   }

@@ -24,12 +24,8 @@ struct MountPlan {
 
   func steps(for spec: JobSpec, as user: ResolvedUser) -> [LaunchPlan.MountStep] {
     let memory = min(spec.limits.memory ?? Self.sharedMemory, Self.sharedMemory)
-    var steps = self.own(JobFolders.temporary, at: "/tmp")
-    steps += self.own(JobFolders.varTemporary, at: "/var/tmp")
+    var steps = self.common(for: spec, as: user)
     steps.append(.tmpfs(target: "/dev/shm", options: "mode=1777,size=\(memory)"))
-    steps += Self.maskedSys.map { .hide(target: $0) }
-    if spec.rootfs == nil { steps += self.hideHost(spec, user) }
-    steps += self.accounts(user)
     if spec.network == .nat { steps.append(self.nameServers(spec)) }
     for mount in spec.tmpfs {
       let size = mount.size ?? memory
@@ -42,13 +38,22 @@ struct MountPlan {
     return steps
   }
 
+  /// What does not depend on limits and wishes, and so may be done before they are known.
+  func common(for spec: JobSpec, as user: ResolvedUser) -> [LaunchPlan.MountStep] {
+    var steps = self.own(JobFolders.temporary, at: "/tmp")
+    steps += self.own(JobFolders.varTemporary, at: "/var/tmp")
+    steps += Self.maskedSys.map { .hide(target: $0) }
+    if spec.rootfs == nil { steps += self.hideHost(spec, user) }
+    return steps + self.accounts(user)
+  }
+
   private func own(_ name: String, at target: String) -> [LaunchPlan.MountStep] {
     let source = "\(self.jobFolder)/\(JobDirectory.files)/\(name)"
     return [.bind(source: source, target: target, readOnly: false)]
   }
 
   private func accounts(_ user: ResolvedUser) -> [LaunchPlan.MountStep] {
-    guard user.isOwn, !user.isNamespaceRoot else { return [] }
+    guard user.hasAccountFiles else { return [] }
     return AccountFiles.names.map { name in
       .cover(source: "\(self.jobFolder)/\(JobDirectory.files)/\(name)", target: "/etc/\(name)")
     }

@@ -12,6 +12,9 @@ struct ResolvedUser: Hashable, Sendable {
   /// Root inside; the ids here are those outside.
   var isNamespaceRoot = false
 
+  /// Whether the job sees a passwd(5) with this user in it: he is in none of the host's.
+  var hasAccountFiles: Bool { self.isOwn && !self.isNamespaceRoot }
+
   /// An unprivileged user of the job's own, who is in no database and owns nothing but the job's
   /// working folder.
   static func own(_ uid: UInt32) -> ResolvedUser {
