@@ -38,6 +38,7 @@ asan: ## The unit rings under the address and leak sanitizers
 
 bench: build ## Ratios against ssh, crun, bubblewrap and a C floor, in one run (root)
 	@Tests/Bench/run
+	@Tests/Bench/output
 	@Tests/Bench/handshakes
 
 bench-handshakes: build ## New connections a second and CPU for each, beside openssl s_server (root)
