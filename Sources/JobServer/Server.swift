@@ -123,6 +123,7 @@ package struct Server<Engine: JobWorker>: Sendable {
     if let problem = await self.configuration.audit?.record(AuditEntry(.closed)) {
       self.log.error("audit incomplete", metadata: ["reason": "\(problem)"])
     }
+    await self.configuration.audit?.release()
     self.log.notice("ended", metadata: ["address": "\(self.address)"])
   }
 

@@ -23,6 +23,7 @@ import Testing
   private func fill(_ reasons: [String]) async throws {
     let log = try AuditLog(self.path)
     for reason in reasons { #expect(await log.record(Self.entry(reason)) == nil) }
+    await log.release()
   }
 
   private func lines(_ path: String? = nil) throws -> [String] {

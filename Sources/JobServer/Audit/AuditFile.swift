@@ -83,6 +83,11 @@ final class AuditFile: Sendable {
 
   func sync() throws(SystemError) { try File.sync(self.descriptor) }
 
+  /// Lets another server write to it.
+  func unlock() {
+    try? File.unlock(self.descriptor)  // cannot fail for a good descriptor
+  }
+
   /// Whether its path leads to another file now, or to none.
   var wasRenamed: Bool { FileIdentity(ofPath: self.path) != self.identity }
 }

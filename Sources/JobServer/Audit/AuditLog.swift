@@ -90,6 +90,11 @@ package final class AuditLog: Sendable {
     self.drainSoon()
   }
 
+  /// Lets another server write to the file; to be called when nothing is added any more.
+  package func release() async {
+    await Self.thread.run { self.state.withLock { $0.file }.unlock() }
+  }
+
   private func add(
     _ entry: AuditEntry, _ isDurable: Bool, _ writer: CheckedContinuation<AuditProblem?, Never>?
   ) {
