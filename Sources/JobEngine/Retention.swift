@@ -27,26 +27,52 @@ public struct Retention: Hashable, Sendable {
     var bytes: Int64
   }
 
-  /// Which of `finished` go now, the oldest first, and when the next one's time will have come.
-  func expired(of finished: [Candidate], now: Int64) -> (ids: [JobID], next: Int64?) {
-    let all = finished.sorted { ($0.endTime, $0.id) < ($1.endTime, $1.id) }
-    var bytes = all.reduce(0) { $0 + $1.bytes }
-    var gone = 0
-    while gone < all.count {
-      let isTooMany = self.count.map { all.count - gone > $0 } ?? false
-      let isTooMuch = self.bytes.map { bytes > $0 } ?? false
-      guard isTooMany || isTooMuch || self.isOld(all[gone], now: now) else { break }
-      bytes -= all[gone].bytes
-      gone += 1
+  /// What can come before somebody has to look again.
+  struct Room: Hashable, Sendable {
+    var count: Int
+    var bytes: Int64
+
+    /// False when it was not there.
+    mutating func take(_ job: Candidate) -> Bool {
+      self.count -= 1
+      self.bytes -= job.bytes
+      return self.count >= 0 && self.bytes >= 0
     }
-    return (all.prefix(gone).map(\.id), gone < all.count ? self.expiry(of: all[gone]) : nil)
   }
 
-  private func isOld(_ job: Candidate, now: Int64) -> Bool {
+  /// What is to be done about finished jobs.
+  struct Look: Hashable, Sendable {
+    /// These go now, the oldest first.
+    var expired: [JobID]
+    /// When the next one's time will have come, in nanoseconds since 1970.
+    var next: Int64?
+    var room: Room
+  }
+
+  func look(at finished: [Candidate], now: Int64) -> Look {
+    let all = finished.sorted { ($0.endTime, $0.id) < ($1.endTime, $1.id) }
+    var room = Room(
+      count: (self.count ?? .max) - all.count,
+      bytes: (self.bytes ?? .max) - all.reduce(0) { $0 + $1.bytes })
+    var gone = 0
+    while gone < all.count {
+      let isOver = room.count < 0 || room.bytes < 0
+      guard isOver || self.isOld(all[gone], now: now) else { break }
+      room.count += 1
+      room.bytes += all[gone].bytes
+      gone += 1
+    }
+    return Look(
+      expired: all.prefix(gone).map(\.id),
+      next: gone < all.count ? self.expiry(of: all[gone]) : nil,
+      room: room)
+  }
+
+  func isOld(_ job: Candidate, now: Int64) -> Bool {
     self.expiry(of: job).map { $0 <= now } ?? false
   }
 
-  private func expiry(of job: Candidate) -> Int64? {
+  func expiry(of job: Candidate) -> Int64? {
     guard let age else { return nil }
     let (time, overflow) = job.endTime.addingReportingOverflow(age.nanoseconds)
     return overflow ? nil : time

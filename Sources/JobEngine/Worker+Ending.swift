@@ -40,7 +40,7 @@ extension Worker {
     // The name is free before anybody hears of the end and wants it.
     self.registry.change { $0.release(job) }
     job.state.change { _ = $0.finish(record) }
-    self.expireSoon()
+    self.expireSoon(with: job)
   }
 
   /// Nothing tells when a descriptor or memory is free again, so here, and only here, time does.

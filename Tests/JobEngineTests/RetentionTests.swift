@@ -23,10 +23,24 @@ import Testing
     ] as [(Retention, Int)])
   func theOldestGoFirst(retention: Retention, gone: Int) throws {
     let all = try Self.candidates([10, 10, 10, 10, 10])
-    let (ids, next) = retention.expired(of: all, now: 10_000_000_000)
-    #expect(ids == all.reversed().prefix(gone).map(\.id))
+    let look = retention.look(at: all, now: 10_000_000_000)
+    let next = look.next
+    #expect(look.expired == all.reversed().prefix(gone).map(\.id))
     let seconds = retention.age.map { gone + Int($0.components.seconds) }
     #expect(next == (gone < 5 ? seconds.map { Int64($0) * 1_000_000_000 } : nil))
+  }
+
+  @Test(
+    arguments: [
+      (Retention(count: 7), 2), (Retention(count: 5), 0), (Retention(count: 3), 0),
+      (Retention(bytes: 65), 1), (Retention(count: 9, bytes: 80), 3), (Retention(), 100),
+    ] as [(Retention, Int)])
+  func aLookTellsHowManyMoreThereIsRoomFor(retention: Retention, more: Int) throws {
+    let all = try Self.candidates([10, 10, 10, 10, 10])
+    var room = retention.look(at: all, now: 10_000_000_000).room
+    var taken = 0
+    while taken < 100, room.take(all[0]) { taken += 1 }
+    #expect(taken == more)
   }
 
   @Test(.requiresRoot) func finishedJobsBeyondTheCountAreForgotten() async throws {

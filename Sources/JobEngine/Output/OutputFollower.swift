@@ -26,7 +26,7 @@ final class OutputFollower {
   deinit {
     if self.isWatching { self.source.worker.events.unfollow(self.source.job) }
     if self.source.job.readerWent(), self.source.job.state.value.isOver {
-      self.source.worker.expireSoon()
+      self.source.worker.expireSoon(with: self.source.job)
     }
   }
 
