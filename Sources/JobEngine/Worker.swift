@@ -121,6 +121,11 @@ public final class Worker: Sendable {
     return jobs.map(\.summary).sorted { ($0.createTime, $0.id) < ($1.createTime, $1.id) }
   }
 
+  /// One of `jobs`, found without looking at the others; nil when there is none.
+  public func summary(_ id: JobID) -> JobSummary? {
+    self.registry.read { $0.jobs[id] }?.summary
+  }
+
   /// Answers when the job has finished.
   public func wait(_ id: JobID) async throws(WorkerError) -> JobStatus {
     let job = try self.job(id)

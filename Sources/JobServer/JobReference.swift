@@ -16,6 +16,19 @@ struct JobReference: Hashable, Sendable {
     self.text = text
   }
 
+  /// Looks at all jobs only where it is no whole id. Whoever may not use the job of that id is answered as
+  /// if it was not there, and as late.
+  func resolve(
+    in engine: some JobWorker, for method: Method, _ caller: Caller
+  ) throws(RPCError) -> JobSummary {
+    if let id = JobID(self.text), let job = engine.summary(id),
+      Authorization.allows(method, onJobOf: job.owner, caller)
+    {
+      return job
+    }
+    return try self.resolve(among: engine.jobs(), for: method, caller)
+  }
+
   func resolve(
     among jobs: [JobSummary], for method: Method, _ caller: Caller
   ) throws(RPCError) -> JobSummary {

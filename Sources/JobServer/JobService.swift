@@ -164,8 +164,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   func find(
     _ reference: String, for method: Method, _ caller: Caller
   ) async throws(RPCError) -> JobSummary {
-    let job = try JobReference(reference).resolve(
-      among: self.engine.jobs(), for: method, caller)
+    let job = try JobReference(reference).resolve(in: self.engine, for: method, caller)
     try await caller.allowed(method, job: job.id.description)
     return job
   }

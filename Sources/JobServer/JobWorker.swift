@@ -20,6 +20,7 @@ package protocol JobWorker: Sendable {
   func resume(_ id: JobID) async throws(WorkerError) -> JobStatus
   func status(_ id: JobID) async throws(WorkerError) -> JobStatus
   func jobs() -> [JobSummary]
+  func summary(_ id: JobID) -> JobSummary?
   func output(
     of id: JobID, from cursor: Cursor?, view: OutputView, follow: Bool
   ) throws(WorkerError) -> Output

@@ -85,6 +85,8 @@ final class FakeEngine: JobWorker {
     return try self.known(id)
   }
 
+  func summary(_ id: JobID) -> JobSummary? { self.jobs().first { $0.id == id } }
+
   func jobs() -> [JobSummary] {
     self.statuses.withLock { $0 }.map {
       JobSummary(
