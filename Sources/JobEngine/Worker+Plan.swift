@@ -19,7 +19,7 @@ extension Launcher {
   /// Blocks.
   fileprivate func plan(_ spec: JobSpec) throws(WorkerError) -> JobPlan {
     try CgroupRoot.prepare(self.layout)
-    let survey = self.survey(spec)
+    let survey = self.survey(spec, try self.hostMounts())
     let disks = survey.host.disks.all
     let cgroups = CgroupPlan(
       id: .random(), limits: survey.enforceable, disks: disks, layout: self.layout)

@@ -69,7 +69,8 @@ extension Worker {
     Launcher(
       state: self.state, layout: self.layout, hidden: self.configuration.hiddenPaths,
       totals: self.configuration.totals,
-      networkProgram: NetworkProgram(folders: self.configuration.networkProgramFolders))
+      networkProgram: NetworkProgram(folders: self.configuration.networkProgramFolders),
+      mounts: self.hostMounts)
   }
 
   private func launch(

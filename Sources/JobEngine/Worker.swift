@@ -47,6 +47,7 @@ public final class Worker: Sendable {
   let registry: Watched<Registry>
   let foundProblems = Lock<[String]>([])
   let prepared: PreparedJobs
+  let hostMounts = HostMounts()
   let expiry = Lock(Expiry())
   /// Ends of jobs that are being written down, and jobs being prepared.
   let endings = Watched(0)

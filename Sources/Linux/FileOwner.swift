@@ -71,11 +71,16 @@ package enum CurrentProcess {
 }
 
 extension CurrentProcess {
-  /// True while capability `number` is in the effective set, see capabilities(7).
+  /// Whether capability `number` was in the effective set when this was first asked, see capabilities(7):
+  /// nothing here ever gives one up.
   package static func hasCapability(_ number: Int) -> Bool {
+    self.effectiveCapabilities >> number & 1 == 1
+  }
+
+  private static let effectiveCapabilities: UInt64 = {
     let status = (try? File.readText("/proc/self/status")) ?? ""
     let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
     let digits = line?.drop { $0 != "\t" }.dropFirst() ?? ""
-    return (UInt64(digits, radix: 16) ?? 0) >> number & 1 == 1
-  }
+    return UInt64(digits, radix: 16) ?? 0
+  }()
 }

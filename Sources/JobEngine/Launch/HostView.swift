@@ -15,6 +15,20 @@ struct HostView: Hashable, Sendable {
   }
 }
 
+/// The host's mounts, parsed anew only when they are others.
+final class HostMounts: Sendable {
+  private let last = Lock<(text: String, mounts: [MountInfo])>(("", []))
+
+  func read() throws(SystemError) -> [MountInfo] {
+    let text = try File.readText("/proc/self/mountinfo", limit: 64 << 20)
+    let last = self.last.withLock { $0 }
+    if last.text == text { return last.mounts }
+    let mounts = MountInfo.parse(text)
+    self.last.withLock { $0 = (text, mounts) }
+    return mounts
+  }
+}
+
 /// The host's mount table: "ready" when it is another one than when this was made. proc_pid_mounts(5).
 final class MountTable: Waitable {
   private let file: OwnedDescriptor

@@ -1,17 +1,18 @@
 import Linux
 
 extension Launcher {
-  func host(for limits: Limits, of spec: JobSpec) -> HostFacts {
-    HostFacts.read(self.layout, disks: limits.limitsIO ? self.disks(spec) : .found([]))
+  /// `mounts` are read where they are not given.
+  func host(for limits: Limits, of spec: JobSpec, _ mounts: [MountInfo]? = nil) -> HostFacts {
+    HostFacts.read(self.layout, disks: limits.limitsIO ? self.disks(spec, mounts) : .found([]))
   }
 
   /// The disks that IO limits are set on.
-  private func disks(_ spec: JobSpec) -> HostFacts.Disks {
+  private func disks(_ spec: JobSpec, _ given: [MountInfo]?) -> HostFacts.Disks {
     let mounts: [MountInfo]
-    do throws(SystemError) {
-      mounts = MountInfo.parse(try File.readText("/proc/self/mountinfo", limit: 64 << 20))
+    do throws(WorkerError) {
+      if let given { mounts = given } else { mounts = try self.hostMounts() }
     } catch {
-      return .failure("the host's mounts cannot be read: \(error)")
+      return .failure(error.message)
     }
     // A root in memory, as in small guests, has no disk, and neither has a bind from there.
     let root = spec.rootfs ?? "/"

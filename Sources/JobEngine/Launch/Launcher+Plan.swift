@@ -3,8 +3,12 @@ import Linux
 
 // What keeper and PID 1 are told.
 extension Launcher {
-  func hostMounts() throws(SystemError) -> [MountInfo] {
-    MountInfo.parse(try File.readText("/proc/self/mountinfo", limit: 64 << 20))
+  func hostMounts() throws(WorkerError) -> [MountInfo] {
+    do throws(SystemError) {
+      return try self.mounts.read()
+    } catch {
+      throw WorkerError(.internal, "the host's mounts cannot be read: \(error)")
+    }
   }
 
   func mountPlan(_ id: JobID, _ mounts: [MountInfo]) -> MountPlan {

@@ -22,11 +22,12 @@ extension Launcher {
     _ spec: JobSpec, as user: ResolvedUser, until closing: borrowing EventDescriptor
   ) throws(WorkerError) -> PreparedJob {
     try CgroupRoot.prepare(self.layout)
-    let limits = self.survey(spec).enforceable
+    let mounts = try self.hostMounts()
+    let limits = self.survey(spec, mounts).enforceable
     let id = JobID.random()
     let cgroups = CgroupPlan(id: id, limits: limits, disks: [], layout: self.layout)
     do throws(WorkerError) {
-      let (place, plan, view) = try self.prepareFolder(id, spec, user, cgroups, limits)
+      let (place, plan, view) = try self.prepareFolder(id, spec, user, cgroups, limits, mounts)
       try Cgroup.makeFolders(cgroups)
       return try self.spawnAhead(id, place, plan, view, closing)
     } catch {
@@ -36,16 +37,19 @@ extension Launcher {
   }
 
   private func prepareFolder(
-    _ id: JobID, _ spec: JobSpec, _ user: ResolvedUser, _ cgroups: CgroupPlan, _ limits: Limits
+    _ id: JobID, _ spec: JobSpec, _ user: ResolvedUser, _ cgroups: CgroupPlan, _ limits: Limits,
+    _ mounts: [MountInfo]
   ) throws(WorkerError) -> (JobPlace, LaunchPlan, HostView) {
     do throws(SystemError) {
-      let mounts = try self.hostMounts()
       var plan = self.plan(id, spec, user, cgroups, limits, mounts)
       plan.mounts = self.mountPlan(id, mounts).common(for: spec, as: user)
       let view = HostView(mounts, plan.mounts)
       let place = try self.makePlace(id)
       try JobFolders.makeAhead(in: place.folder, for: user)
       try place.write(plan)
+      for name in [JobDirectory.launch, JobDirectory.spec, JobDirectory.started] {
+        try File.makeTemporary(name, in: place.folder)
+      }
       return (place, plan, view)
     } catch {
       throw WorkerError(.internal, "cannot make the folder of job \(id): \(error)")

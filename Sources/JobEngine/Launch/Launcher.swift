@@ -9,6 +9,7 @@ struct Launcher: Sendable {
   let hidden: [String]
   var totals = HostTotals()
   let networkProgram: NetworkProgram
+  var mounts = HostMounts()
 
   /// Does all that comes before the keeper's own work; leaves nothing behind when it fails. What is
   /// `prepared`, and has the job's id, is used up, or removed where it does not fit.
@@ -18,7 +19,8 @@ struct Launcher: Sendable {
     do throws(WorkerError) {
       try self.keepID(of: job.record)
       try CgroupRoot.prepare(self.layout)
-      let survey = self.survey(job.record.spec)
+      let mounts = try self.hostMounts()
+      let survey = self.survey(job.record.spec, mounts)
       if !survey.enforceable.bestEffort, let (name, reason) = survey.refusal {
         throw WorkerError(.failedPrecondition, "cannot limit \(name.text): \(reason)")
       }
@@ -26,7 +28,7 @@ struct Launcher: Sendable {
       let plan = CgroupPlan(
         id: job.id, limits: survey.enforceable, disks: survey.host.disks.all, layout: self.layout)
       if job.record.spec.cpuTime != nil { try plan.checkCountsCPUTime() }
-      return try self.launch(job, as: user, plan, survey, outgoing, prepared)
+      return try self.launch(job, as: user, plan, survey, outgoing, mounts, prepared)
     } catch {
       prepared?.end()
       Remains.discard(job.id, in: self.state)
@@ -47,17 +49,17 @@ struct Launcher: Sendable {
     }
   }
 
-  func survey(_ spec: JobSpec) -> LimitSurvey {
+  func survey(_ spec: JobSpec, _ mounts: [MountInfo]) -> LimitSurvey {
     let limits = self.totals.filling(spec.limits, self.layout)
-    return LimitSurvey(limits, layout: self.layout, host: self.host(for: limits, of: spec))
+    return LimitSurvey(limits, layout: self.layout, host: self.host(for: limits, of: spec, mounts))
   }
 
   private func launch(
     _ job: Job, as user: ResolvedUser, _ plan: CgroupPlan, _ survey: LimitSurvey,
-    _ outgoing: OutgoingNetwork?, _ prepared: PreparedJob?
+    _ outgoing: OutgoingNetwork?, _ mounts: [MountInfo], _ prepared: PreparedJob?
   ) throws(WorkerError) -> Launch {
     let (place, prepared) = try self.place(
-      of: job, user, plan, survey.enforceable, outgoing, prepared: prepared)
+      of: job, user, plan, survey.enforceable, outgoing, mounts, prepared: prepared)
     let (cgroup, held) = try Cgroup.make(
       plan, bestEffort: survey.enforceable.bestEffort, isThere: prepared != nil)
     let applied = survey.applied(held)
@@ -72,11 +74,10 @@ struct Launcher: Sendable {
 
   private func place(
     of job: Job, _ user: ResolvedUser, _ cgroups: CgroupPlan, _ limits: Limits,
-    _ outgoing: OutgoingNetwork?, prepared: PreparedJob?
+    _ outgoing: OutgoingNetwork?, _ mounts: [MountInfo], prepared: PreparedJob?
   ) throws(WorkerError) -> (JobPlace, PreparedJob?) {
     do throws(SystemError) {
       let spec = job.record.spec
-      let mounts = try self.hostMounts()
       var plan = self.plan(job.id, spec, user, cgroups, limits, mounts)
       plan.outgoing = outgoing
       if let prepared, prepared.fits(plan, mounts) {
