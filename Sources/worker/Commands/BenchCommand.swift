@@ -23,6 +23,9 @@ struct BenchStartCommand: ClientCommand {
     shouldDisplay: false)
 
   @Option(help: "How many.") var count = 100
+  @Option(
+    help: "Time between the end of one and the start of the next.", transform: Values.duration)
+  var pause: Duration = .zero
   @OptionGroup(title: "Job Options") var job: JobOptions
   @Flag(help: "Print them as a JSON array.") var json = false
   @OptionGroup(title: "Connection") var connection: ConnectionOptions
@@ -33,6 +36,7 @@ struct BenchStartCommand: ClientCommand {
     _ = try await session.client.serverInfo()  // connects, which is not what is measured
     var samples: [Int64] = []
     for _ in 0..<self.count {
+      if self.pause > .zero { try await session.pause(self.pause) }
       let before = Clock.monotonic()
       let job = try await session.client.start(spec)
       samples.append((Clock.monotonic() - before) / 1000)

@@ -20,6 +20,7 @@ struct Session: Sendable {
   let client: JobClient<Nghttp2ClientTransport>
   let signals: AsyncStream<Int32>
   let output = OutputWriter()
+  let pause: @Sendable (Duration) async throws -> Void
 }
 
 /// A verb of the client: connects, does one thing, and gives back the exit code.
@@ -42,7 +43,9 @@ extension ClientCommand {
         let teller = RetryTeller()
         let client = try JobClient(connection, loop: loop, onRetry: { teller.tell($0) })
         Self.warn(client.validity)
-        return try await self.run(finishing: Session(client: client, signals: signals.start()))
+        return try await self.run(
+          finishing: Session(
+            client: client, signals: signals.start(), pause: { try await loop.pause(for: $0) }))
       } catch {
         let failure = Failure(error)
         Message.print(failure.description)

@@ -1,7 +1,7 @@
 // floor COUNT INIT PROGRAM: the least it takes to start a program under the isolation and limits of
 // a job, in C and with nothing kept: cgroups and their limits, clone3 with six namespaces, private
 // mounts, /proc, loopback, host name, exec of INIT, exec of PROGRAM. Prints the microseconds of
-// each start up to the program's exec.
+// each start up to the program's exec. Waits PAUSE_MS before each.
 //
 // On cgroup v2 the clone goes into the group; on v1 the child writes itself to the `tasks` files, as
 // `cgroup.procs` takes milliseconds there.
@@ -128,6 +128,7 @@ static void child(const struct group *groups, int count, int error_pipe, char **
 
 int main(int argc, char **argv) {
   if (argc < 4) return 2;
+  const char *pause = getenv("PAUSE_MS");
   unified = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
   struct stat root;
   if (stat("/", &root) == 0 && major(root.st_dev) != 0)
@@ -135,6 +136,7 @@ int main(int argc, char **argv) {
   for (int number = 0; number < atoi(argv[1]); number++) {
     struct group groups[4];
     int ends[2], status;
+    if (pause) usleep((useconds_t)atoi(pause) * 1000);
     long long start = microseconds();
     int count = make_groups(groups, number);
     if (pipe2(ends, O_CLOEXEC) < 0) die("pipe2");
