@@ -112,8 +112,9 @@ extension Worker {
   func adopt() throws(WorkerError) {
     do throws(SystemError) {
       let adoption = Adoption(state: self.state, bootID: try ProcessIdentity.bootID())
-      for id in try self.state.scan() { self.adopt(id, adoption) }
-      self.sweep()
+      let (jobs, trash) = try self.state.scan()
+      for id in jobs { self.adopt(id, adoption) }
+      self.sweep(trash)
     } catch {
       throw WorkerError(
         .failedPrecondition, "cannot read the state directory '\(self.state.path)': \(error)")
@@ -140,13 +141,6 @@ extension Worker {
       let problem = "\(self.state.path(id)): \(error)"
       self.foundProblems.withLock { $0.append(problem) }
     }
-  }
-
-  /// Not waited for: a job may have left millions of files. Two that remove at once do no harm.
-  private func sweep() {
-    let finished = self.registry.read { $0.jobs.values.filter { $0.state.value.isOver }.map(\.id) }
-    let state = self.state
-    Self.threads.perform { for id in finished { Remains.sweep(id, in: state) } }
   }
 
   @discardableResult

@@ -83,6 +83,7 @@ enum Remains {
     if let plan = try? LaunchPlan(state.read(JobDirectory.launch, of: id)) {
       self.clear(Cgroup(plan))
     }
+    state.removeTrash(JobDirectory.trashedFiles(of: id.description))
     guard let folder = try? state.open(id) else { return }
     try? Folder.removeTree(JobDirectory.files, in: folder)  // tried again by the next worker
   }

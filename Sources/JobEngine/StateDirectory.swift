@@ -11,7 +11,6 @@ final class StateDirectory: Sendable {
   private let programFile: OwnedDescriptor
 
   /// Names of folders that are being deleted begin so.
-  private static let trashPrefix = ".trash-"
 
   /// Opens the directory, makes it when missing, and locks it.
   init(_ path: String, program: String) throws(WorkerError) {
@@ -110,7 +109,7 @@ extension StateDirectory {
 
   /// Removes a job's folder: out of sight at once and for good, then file by file.
   func remove(_ id: JobID) throws(SystemError) {
-    let trash = Self.trashPrefix + id.description
+    let trash = JobDirectory.trashPrefix + id.description
     try File.rename(id.description, to: trash, in: self.jobs)
     try File.sync(self.jobs)
     try Folder.removeTree(trash, in: self.jobs)
@@ -122,16 +121,18 @@ extension StateDirectory {
     try? Folder.removeTree(id.description, in: self.jobs)
   }
 
-  /// The jobs in the directory; finishes removals that were cut short.
-  func scan() throws(SystemError) -> [JobID] {
-    var ids: [JobID] = []
-    for name in try Folder.names(in: self.jobs) {
-      if let id = JobID(name) {
-        ids.append(id)
-      } else if name.hasPrefix(Self.trashPrefix) || name.hasPrefix(Folder.removingPrefix) {
-        try? Folder.removeTree(name, in: self.jobs)  // tried again the next time
-      }
+  /// The jobs in the directory, and what removals that were cut short have left.
+  func scan() throws(SystemError) -> (jobs: [JobID], trash: [String]) {
+    let names = try Folder.names(in: self.jobs)
+    let trash = names.filter {
+      $0.hasPrefix(JobDirectory.trashPrefix) || $0.hasPrefix(Folder.removingPrefix)
     }
-    return ids
+    return (names.compactMap { JobID($0) }, trash)
+  }
+
+  /// Removes one of what `scan` found, or what a keeper has put aside; stops early once `goesOn` says
+  /// so.
+  func removeTrash(_ name: String, while goesOn: () -> Bool = { true }) {
+    try? Folder.removeTree(name, in: self.jobs, while: goesOn)  // tried again by the next worker
   }
 }

@@ -41,6 +41,7 @@ extension Worker {
     self.registry.change { $0.release(job) }
     job.state.change { _ = $0.finish(record) }
     self.expireSoon(with: job)
+    self.sweepSoon(job)
   }
 
   /// Nothing tells when a descriptor or memory is free again, so here, and only here, time does.

@@ -49,7 +49,7 @@ public final class Worker: Sendable {
   let prepared: PreparedJobs
   let hostMounts = HostMounts()
   let expiry = Lock(Expiry())
-  /// Ends of jobs that are being written down, and jobs being prepared.
+  /// Ends of jobs that are being written down, jobs being prepared, and what jobs left being removed.
   let endings = Watched(0)
 
   init(

@@ -12,7 +12,18 @@ enum Aftermath {
     }
   }
 
-  /// The job's temporary files; what fails is left to the engine, which looks again when the job is
+  /// The job's temporary files: out of the way at once, so that the end of a job that made millions of
+  /// them need not wait. The engine removes them, this one or the next that runs.
+  static func putAsideFiles(of id: String, in folder: borrowing OwnedDescriptor) {
+    do throws(SystemError) {
+      let trash = "../" + JobDirectory.trashedFiles(of: id)
+      try File.rename(JobDirectory.files, to: trash, in: folder, exclusive: true)
+    } catch {
+      self.removeFiles(in: folder)
+    }
+  }
+
+  /// The same, here and now; what fails is left to the engine, which looks again when the job is
   /// removed.
   static func removeFiles(in folder: borrowing OwnedDescriptor) {
     try? Folder.removeTree(JobDirectory.files, in: folder)

@@ -74,9 +74,12 @@ struct KeeperLoop: ~Copyable {
       try? self.journal.sync()  // a disk that fails here fails the record below too, aloud
       self.write(self.record(evidence))
     }
-    // 4. Last, as a job may have made millions of files: a keeper killed here loses no verdict.
-    Aftermath.removeFiles(in: self.folder)
-    if !self.state.isRunning { self.reportFailure() }
+    // 4. Last: a keeper killed here loses no verdict.
+    guard self.state.isRunning else {
+      Aftermath.removeFiles(in: self.folder)
+      return self.reportFailure()
+    }
+    Aftermath.putAsideFiles(of: self.plan.jobID, in: self.folder)
   }
 
   private func write(_ record: ExitRecord) {

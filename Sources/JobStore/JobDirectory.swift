@@ -23,4 +23,11 @@ package enum JobDirectory {
   package static let stopping = "stopping"
   /// The job's private /tmp and /var/tmp; removed at its end.
   package static let files = "files"
+
+  /// What begins so, beside the folders of the jobs, is nobody's any more and being removed.
+  package static let trashPrefix = ".trash-"
+
+  /// Where `files` of a finished job go, beside its folder: a keeper puts them there, and the engine
+  /// removes them, as that may take long.
+  package static func trashedFiles(of id: String) -> String { "\(self.trashPrefix)\(id).files" }
 }

@@ -19,14 +19,15 @@ package enum Folder {
   /// Works on descriptors, so that a folder swapped for a link meanwhile cannot lead it elsewhere, and
   /// by bytes, as names need not be UTF-8. A tree of any depth takes two descriptors and no
   /// recursion: a folder found inside is moved up beside the top one and emptied in its turn.
+  /// `goesOn` is asked before each entry; ECANCELED once it says no.
   package static func removeTree(
-    _ name: String, in folder: borrowing OwnedDescriptor
+    _ name: String, in folder: borrowing OwnedDescriptor, while goesOn: () -> Bool = { true }
   ) throws(SystemError) {
     let top = name.utf8CString.map { $0 }
     if try self.removeFile(top, in: folder.rawValue) { return }
     var tree = Tree(top: top)
     while let next = tree.folders.last {
-      try tree.empty(next, in: folder)
+      try tree.empty(next, in: folder, while: goesOn)
       if tree.folders.last == next {
         guard unlinkat(folder.rawValue, next, AT_REMOVEDIR) == 0 || errno == ENOENT else {
           throw self.failure(next)
@@ -83,7 +84,7 @@ private struct Tree {
 
   /// Removes the files of a folder and moves its folders up, to be emptied next.
   mutating func empty(
-    _ name: [CChar], in parent: borrowing OwnedDescriptor
+    _ name: [CChar], in parent: borrowing OwnedDescriptor, while goesOn: () -> Bool
   ) throws(SystemError) {
     let raw = openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     guard raw >= 0 else {
@@ -93,6 +94,7 @@ private struct Tree {
     let folder = OwnedDescriptor(owning: raw)
     var found: [[CChar]] = []
     try Folder.forEach(in: folder) { child throws(SystemError) in
+      guard goesOn() else { throw SystemError(call: "remove", errno: ECANCELED) }
       if try !Folder.removeFile(child, in: raw) { found.append(child) }
     }
     for child in found { try self.moveUp(child, from: folder, to: parent) }

@@ -1,8 +1,9 @@
 import Glibc
-import JobEngine
 import JobStore
 import Linux
 import Testing
+
+@testable import JobEngine
 
 @Suite(.requiresRoot) struct AdoptionTests {
   @Test func runningJobIsAdoptedAndItsEndSeen() async throws {
@@ -112,6 +113,7 @@ import Testing
     try File.makeFolders("\(jobs)/.trash-0123456789abcdee/files")
     let worker = try await Worker.open(configuration(folder))
     #expect(worker.jobs().isEmpty)
+    await worker.waitForSweeps()
     #expect(try names(in: jobs).isEmpty)
     await worker.close()
   }

@@ -51,6 +51,25 @@ import Testing
     }
   }
 
+  @Test func aRemovalThatWasToldToStopIsFinishedByTheNext() throws {
+    try withFolder { folder, path in
+      try File.makeFolders("\(path)/tree/a/b")
+      try File.makeFolders("\(path)/tree/c")
+      var entries = 0
+      #expect(throws: SystemError(call: "remove", errno: ECANCELED)) {
+        try Folder.removeTree("tree", in: folder) {
+          entries += 1
+          return entries < 2
+        }
+      }
+      for name in try Folder.names(in: folder) {
+        #expect(name == "tree" || name.hasPrefix(Folder.removingPrefix))
+        try Folder.removeTree(name, in: folder)
+      }
+      #expect(try Folder.names(in: folder).isEmpty)
+    }
+  }
+
   @Test func aTreeDeeperThanTheUsualNumberOfDescriptorsIsRemoved() throws {
     try withFolder { folder, _ in
       var inner = try folder.duplicate()
