@@ -92,6 +92,7 @@ extension JobSpec {
       fields.append("user.uid", uid)
       fields.append("user.gid", gid)
     }
+    if self.isHostUser { fields.append("user.of", "host") }
     fields.append("timeout", self.timeout?.nanoseconds)
     fields.append("cpu-time", self.cpuTime?.nanoseconds)
     fields.append("network", self.network.rawValue)
@@ -117,6 +118,7 @@ extension JobSpec {
     } else if let uid: UInt32 = fields.number("user.uid") {
       self.user = .ids(uid: uid, gid: fields.number("user.gid"))
     }
+    self.isHostUser = fields["user.of"] == "host"
     self.timeout = (fields.number("timeout") as Int64?).map { .nanoseconds($0) }
     self.cpuTime = (fields.number("cpu-time") as Int64?).map { .nanoseconds($0) }
     self.network = fields["network"].flatMap { JobSpec.Network(rawValue: $0) } ?? .none

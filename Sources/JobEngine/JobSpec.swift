@@ -73,6 +73,9 @@ public struct JobSpec: Hashable, Sendable {
   public var workingDirectory: String?
   /// Whom it runs as.
   public var user: User = .own
+  /// `user` is one of the host's and nobody else: what the job's own tree says of a name or an id counts
+  /// for nothing. Set by whoever lets only some users in.
+  public var isHostUser = false
   /// Time after which it is ended.
   public var timeout: Duration?
   /// Processor time, of all its processes together, after which it is ended.
@@ -95,6 +98,8 @@ public struct JobSpec: Hashable, Sendable {
   public var deniesSystemCalls = true
   /// Bytes of output, as they are on disk, that are kept at a time; nil: the worker's default.
   public var outputQuota: Int64?
+  /// What that default may be at most, where nothing was asked for; gone once it is settled.
+  public var outputQuotaBound: Int64?
   /// What happens when that is full, or the disk.
   public var whenOutputFull: WhenOutputFull = .dropOldest
 

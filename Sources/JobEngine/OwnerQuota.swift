@@ -5,6 +5,8 @@ public struct OwnerQuota: Hashable, Sendable {
   /// The sums of their limits. A job without a limit that is bounded here is refused, as it could take
   /// all of it.
   public var limits = Limits()
+  /// The sum of the output that is kept of each, in bytes.
+  public var output: Int64?
 
   /// No bound at all.
   public init() {}
@@ -37,6 +39,19 @@ extension OwnerQuota {
           + "\(Self.text(bound)), and this one asks for \(Self.text(wanted)): ask for less, or wait "
           + "for one to end")
     }
+    try self.checkOutput(spec, beside: others, owner: owner)
+  }
+
+  private func checkOutput(
+    _ spec: JobSpec, beside others: [JobSpec], owner: String
+  ) throws(WorkerError) {
+    guard let bound = self.output, let wanted = spec.outputQuota else { return }
+    let held = others.reduce(Int64(0)) { $0.addingClamped($1.outputQuota ?? 0) }
+    guard held.addingClamped(wanted) > bound else { return }
+    throw WorkerError(
+      .resourceExhausted,
+      "output: the unfinished jobs of '\(owner)' may keep \(held) of \(bound) bytes, and this one "
+        + "\(wanted): give it a smaller --output-quota, or wait for one to end")
   }
 
   private static func text(_ value: Double) -> String {
@@ -64,4 +79,11 @@ extension Limits {
   fileprivate static let quantityNames = [
     "cpu", "memory", "memory-swap", "io-read", "io-write", "io-read-ops", "io-write-ops", "pids",
   ]
+}
+
+extension Int64 {
+  fileprivate func addingClamped(_ other: Int64) -> Int64 {
+    let (sum, overflow) = self.addingReportingOverflow(other)
+    return overflow ? .max : sum
+  }
 }

@@ -61,7 +61,9 @@ extension Worker {
     return try await Self.threads.run { () throws(WorkerError) in
       try HostPlaces(hidden: hidden).check(spec)
       if spec.user == .own { return nil }
-      return try ResolvedUser.resolve(spec.user, in: try AccountFiles(spec).database())
+      // A tree may be its user's own: with a passwd(5) of his making he would be whom he likes.
+      let accounts = spec.isHostUser ? AccountFiles() : AccountFiles(spec)
+      return try ResolvedUser.resolve(spec.user, in: try accounts.database())
     }
   }
 

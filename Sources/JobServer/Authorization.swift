@@ -53,12 +53,13 @@ package enum Authorization {
           + "the policy bounds what jobs of theirs get")
     }
     var spec = spec
+    spec.isHostUser = spec.user != .own && !grant.users.contains("*")
     for cap in Cap.allCases {
       guard let most = grant.max[cap] else { continue }
       if let value = cap.value(in: spec) {
         if value > most { throw self.refusal(of: cap, value, most, caller) }
       } else if cap.implied(in: spec).map({ $0 > most }) ?? true {
-        cap.set(most, in: &spec)
+        cap.give(most, to: &spec)
       }
     }
     return spec

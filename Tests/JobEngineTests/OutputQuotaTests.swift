@@ -58,6 +58,12 @@ import Testing
     let job = try await worker.start(Self.spec("true", quota: nil), owner: "a")
     #expect(job.spec.outputQuota == 4 << 20)
     _ = try await worker.wait(job.id)
+    var bounded = Self.spec("true", quota: nil)
+    bounded.outputQuotaBound = 1 << 20
+    let small = try await worker.start(bounded, owner: "a", requestID: "once")
+    #expect(small.spec.outputQuota == 1 << 20)
+    #expect(try await worker.start(bounded, owner: "a", requestID: "once").id == small.id)
+    _ = try await worker.wait(small.id)
     await worker.close()
   }
 }

@@ -38,6 +38,22 @@ import Testing
     _ = try Self.reserve(&registry, Self.spec(), quota)
   }
 
+  @Test func outputThatIsKeptIsAddedUp() throws {
+    var registry = self.registry
+    var quota = OwnerQuota()
+    quota.output = 3 << 20
+    var spec = Self.spec()
+    spec.outputQuota = 2 << 20
+    _ = try Self.reserve(&registry, spec, quota)
+    let error = #expect(throws: WorkerError.self) {
+      try Self.reserve(&registry, spec, quota)
+    }
+    #expect(error?.code == .resourceExhausted)
+    #expect(error?.description.contains("output: ") == true)
+    spec.outputQuota = 1 << 20
+    _ = try Self.reserve(&registry, spec, quota)
+  }
+
   @Test func limitsAreSummed() throws {
     var registry = self.registry
     var quota = OwnerQuota()

@@ -11,6 +11,7 @@ import Testing
     spec.environment = ["A": "1=2", "B": "line\nline"]
     spec.workingDirectory = "/srv/a b"
     spec.user = .ids(uid: 7, gid: nil)
+    spec.isHostUser = true
     spec.timeout = .milliseconds(1500)
     spec.limits.cpu = 0.1 + 0.2
     spec.limits.memory = 1 << 40

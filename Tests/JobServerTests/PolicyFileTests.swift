@@ -115,7 +115,7 @@ import Testing
       (#""users": [7]"#, "users[0]: must be a text, in quotes"),
       (#""users": ["own", "1:2:3"]"#, "users[1]: must be \"own\""),
       (#""users": ["20-10"]"#, "users[0]: must be \"own\""),
-      (#""networks": ["bridge"]"#, "networks[0]: must be \"none\" or \"host\""),
+      (#""networks": ["bridge"]"#, "networks[0]: must be \"none\", \"nat\" or \"host\""),
       (#""commands": ["make"]"#, "commands[0]: must be an absolute path"),
       (#""commands": ["/opt/../bin/"]"#, "commands[0]: must be an absolute path"),
       (#""max": {"memory": "1X"}"#, "max.memory: must be bytes, or a text as \"512M\""),

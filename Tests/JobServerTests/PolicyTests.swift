@@ -38,7 +38,8 @@ import Testing
   /// A new field of a spec has to be decided about before it can be asked for.
   @Test func everyFieldOfASpecIsDecidedAbout() {
     let fields = Set(Mirror(reflecting: JobSpec(command: ["x"])).children.compactMap(\.label))
-    let decided = SpecRules.harmless.union(SpecRules.bounded).union(SpecRules.all.map(\.field))
+    let decided = SpecRules.harmless.union(SpecRules.bounded).union(SpecRules.settled)
+      .union(SpecRules.all.map(\.field))
     #expect(fields == decided)
     let limits = Set(Mirror(reflecting: Limits()).children.compactMap(\.label))
     let known = SpecRules.harmlessLimits.union(Cap.allCases.map(\.rawValue))
@@ -103,12 +104,59 @@ import Testing
     let caller = try Self.caller(policy)
     var spec = JobSpec(command: ["x"])
     let given = try Authorization.bounded(spec, caller)
-    #expect(cap.implied(in: given) != nil || cap.value(in: given) == 100_000_000)
+    let set = cap == .output ? given.outputQuotaBound.map(Double.init) : cap.value(in: given)
+    #expect(cap.implied(in: given) != nil || set == 100_000_000)
     cap.set(99_999_999, in: &spec)
     #expect(cap.value(in: try Authorization.bounded(spec, caller)) == 99_999_999)
     cap.set(100_000_001, in: &spec)
     let error = #expect(throws: RPCError.self) { try Authorization.bounded(spec, caller) }
     #expect(error?.message.hasPrefix("\(cap.option) is at most 100000000") == true)
+  }
+
+  @Test func outputThatNobodyAskedForStaysTheServersDefaultOrLess() throws {
+    let caller = try Self.caller(try Self.policy(#"{"max": {"output": "1M"}}"#))
+    let bounded = try Authorization.bounded(JobSpec(command: ["x"]), caller)
+    #expect(bounded.outputQuota == nil && bounded.outputQuotaBound == 1 << 20)
+  }
+
+  @Test func onlyWhoMayBeAnybodyMayBeWhomATreeSays() throws {
+    var spec = JobSpec(command: ["x"])
+    #expect(try !Authorization.bounded(spec, Self.caller(Self.policy("{}"))).isHostUser)
+    spec.user = .named("build")
+    let some = try Self.caller(try Self.policy(#"{"users": ["build"]}"#))
+    #expect(try Authorization.bounded(spec, some).isHostUser)
+    let any = try Self.caller(try Self.policy(#"{"users": ["*"]}"#))
+    #expect(try !Authorization.bounded(spec, any).isHostUser)
+  }
+
+  @Test(
+    arguments: [
+      ("/usr/bin/make", false), ("/usr/bin", false), ("/", false), ("/opt/tools/x", false),
+      ("/opt", false), ("/lib/x86_64-linux-gnu/libc.so.6", false), ("/etc/ld.so.preload", false),
+      ("/srv/source", true), ("/optional", true), ("/opt/data", true),
+    ])
+  func noFileIsPutOverAProgramWhereProgramsAreBounded(place: String, allowed: Bool) throws {
+    var spec = JobSpec(command: ["/usr/bin/make"])
+    spec.binds = [JobSpec.Bind(source: "/srv/a", destination: place, isWritable: false)]
+    let bounded = #"{"commands": ["/usr/bin/make", "/opt/tools/"], "binds": ["/srv/"]}"#
+    #expect((try Self.refusal(spec, bounded) == nil) == allowed)
+    #expect(try Self.refusal(spec, #"{"binds": ["/srv/"]}"#) == nil)
+  }
+
+  @Test func noLinkerIsToldToRunOtherCodeWhereProgramsAreBounded() throws {
+    var spec = JobSpec(command: ["/usr/bin/make"])
+    spec.environment = ["LD_PRELOAD": "/srv/a", "PATH": "/"]
+    let refusal = try Self.refusal(spec, #"{"commands": ["/usr/bin/make"]}"#)
+    #expect(refusal?.contains("LD_PRELOAD") == true)
+    #expect(try Self.refusal(spec, "{}") == nil)
+  }
+
+  @Test(arguments: ["none", "nat", "host"])
+  func everyNetworkCanBeAllowed(network: String) throws {
+    var spec = JobSpec(command: ["x"])
+    spec.network = try #require(JobSpec.Network(rawValue: network))
+    #expect(try Self.refusal(spec, "{\"networks\": [\"\(network)\"]}") == nil)
+    #expect((try Self.refusal(spec, "{}") == nil) == (network == "none"))
   }
 
   @Test func severalRolesAddUp() throws {

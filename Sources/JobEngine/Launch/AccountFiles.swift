@@ -12,6 +12,9 @@ struct AccountFiles {
 
   init(_ spec: JobSpec) { self.rootfs = spec.rootfs }
 
+  /// Of the host.
+  init() { self.rootfs = nil }
+
   func database() throws(WorkerError) -> UserDatabase {
     do throws(SystemError) {
       return UserDatabase(

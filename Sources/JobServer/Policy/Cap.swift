@@ -5,14 +5,14 @@ import JobEngine
 /// A new limit of jobs is one case here; the compiler then asks for the rest.
 package enum Cap: String, CaseIterable, Hashable, Sendable {
   case cpu, cpuWeight, memory, memorySwap, ioRead, ioWrite, ioReadOps, ioWriteOps, ioWeight, pids
-  case time, cpuTime
+  case time, cpuTime, output
 
   enum Unit: Hashable { case number, whole, bytes, seconds }
 
   var unit: Unit {
     switch self {
     case .cpu: .number
-    case .memory, .memorySwap, .ioRead, .ioWrite: .bytes
+    case .memory, .memorySwap, .ioRead, .ioWrite, .output: .bytes
     case .ioReadOps, .ioWriteOps, .pids, .cpuWeight, .ioWeight: .whole
     case .time, .cpuTime: .seconds
     }
@@ -33,6 +33,7 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     case .pids: "--pids"
     case .time: "--timeout"
     case .cpuTime: "--cpu-time"
+    case .output: "--output-quota"
     }
   }
 
@@ -60,13 +61,21 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     case .pids: limits.pids.map(Double.init)
     case .time: spec.timeout.map { $0 / .seconds(1) }
     case .cpuTime: spec.cpuTime.map { $0 / .seconds(1) }
+    case .output: spec.outputQuota.map(Double.init)
     }
+  }
+
+  /// Gives a job that asked for nothing as much as it may have; of output the server's default, which is
+  /// mostly far less, or that.
+  func give(_ most: Double, to spec: inout JobSpec) {
+    if self == .output { spec.outputQuotaBound = Int64(most) } else { self.set(most, in: &spec) }
   }
 
   func set(_ value: Double, in spec: inout JobSpec) {
     switch self {
     case .time: spec.timeout = .seconds(1) * value
     case .cpuTime: spec.cpuTime = .seconds(1) * value
+    case .output: spec.outputQuota = Int64(value)
     default: self.set(value, in: &spec.limits)
     }
   }
@@ -84,7 +93,7 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     case .ioWriteOps: limits.ioWriteOps = whole
     case .ioWeight: limits.ioWeight = whole
     case .pids: limits.pids = whole
-    case .time, .cpuTime: break  // no sum of it makes sense
+    case .time, .cpuTime, .output: break  // none of the kernel's limits
     }
   }
 

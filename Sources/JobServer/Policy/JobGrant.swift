@@ -4,7 +4,7 @@ import JobEngine
 package struct JobGrant: Hashable, Sendable {
   /// Users inside, beside the job's own: `root`, `1000`, `1000-1999`, `1000:100`, or `*`.
   var users: Set<String> = []
-  /// Networks beside none: `host`.
+  /// Networks beside none: `nat`, `host`.
   var networks: Set<String> = []
   /// Absolute paths on the host, or folders with a slash at the end, that a job may be shown.
   var binds: Set<String> = []
@@ -78,6 +78,7 @@ package struct JobGrant: Hashable, Sendable {
     var quota = OwnerQuota()
     quota.jobs = self.jobs
     for (cap, value) in self.total { cap.set(value, in: &quota.limits) }
+    quota.output = self.total[.output].map { Int64($0) }
     return quota
   }
 }

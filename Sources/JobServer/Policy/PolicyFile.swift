@@ -115,6 +115,9 @@ package enum PolicyFile {
         guard let cap = Cap(rawValue: name) else { continue }
         grant.max[cap] = try value.quantity(cap.unit)
       }
+      if let output = grant.max[.output], output < Double(JobSpec.leastOutput) {
+        throw max.error("output must be at least \(JobSpec.leastOutput) bytes (256K)")
+      }
       if grant.max[.memorySwap] != nil, grant.max[.memory] == nil {
         throw max.error("memorySwap needs memory beside it")
       }
@@ -155,7 +158,7 @@ package enum PolicyFile {
   }
 
   private static func network(_ text: String) -> String? {
-    ["none", "host"].contains(text) ? nil : "must be \"none\" or \"host\""
+    JobSpec.Network(rawValue: text) != nil ? nil : "must be \"none\", \"nat\" or \"host\""
   }
 
   private static func path(_ text: String) -> String? {

@@ -32,20 +32,23 @@ enum SpecRules {
       $0.without.sorted()
     },
     SpecRule(field: "command", key: "commands", refused: Self.command) { $0.commands?.sorted() },
+    SpecRule(field: "binds", key: "commands", refused: Self.cover) { $0.commands?.sorted() },
+    SpecRule(field: "environment", key: "commands", refused: Self.linker) { $0.commands?.sorted() },
   ]
 
   /// Fields that change nothing but the job itself.
   static let harmless: Set<String> = [
-    "name", "labels", "environment", "workingDirectory", "tmpfs", "isReadOnly",
-    "outputQuota",  // bounded by the server, --output-quota-max
+    "name", "labels", "workingDirectory", "tmpfs", "isReadOnly",
     "whenOutputFull",
   ]
   /// Limits that take nothing from others. `bestEffort` is looked at where bounds are.
   static let harmlessLimits: Set<String> = [
     "cpuset", "memoryHigh", "memoryOOMGroup", "resources", "bestEffort",
   ]
+  /// Fields that no client sets.
+  static let settled: Set<String> = ["isHostUser", "outputQuotaBound"]
   /// Fields that are `Cap`s.
-  static let bounded: Set<String> = ["limits", "timeout", "cpuTime"]
+  static let bounded: Set<String> = ["limits", "timeout", "cpuTime", "outputQuota"]
 
   private static let user: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
     switch spec.user {
@@ -109,6 +112,21 @@ enum SpecRules {
     guard let commands = grant.commands, let program = spec.command.first else { return nil }
     return PolicyPaths.allows(program, commands) ? nil : "the program '\(program)'"
   }
+
+  /// Another program under the name of one that is allowed, or another library in it.
+  private static let cover: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    guard let commands = grant.commands else { return nil }
+    let programs = commands.union(["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc"])
+    return spec.binds.first { bind in programs.contains { PolicyPaths.overlap($0, bind.destination) } }
+      .map { "a file of the host over '\($0.destination)' (--bind)" }
+  }
+
+  /// See ld.so(8): it makes any dynamic program run other code.
+  private static let linker: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    guard grant.commands != nil else { return nil }
+    return spec.environment.keys.sorted().first { $0.hasPrefix("LD_") || $0 == "GLIBC_TUNABLES" }
+      .map { "a program with \($0) (--env)" }
+  }
 }
 
 /// Users in a policy.
@@ -129,6 +147,14 @@ enum PolicyPaths {
     return list.contains(path)
       || list.contains { $0.hasSuffix("/") && (path + "/").hasPrefix($0) }
   }
+
+  /// Whether one of two paths is the other, or lies below it.
+  static func overlap(_ one: String, _ two: String) -> Bool {
+    let (one, two) = (self.folder(one), self.folder(two))
+    return one.hasPrefix(two) || two.hasPrefix(one)
+  }
+
+  private static func folder(_ path: String) -> String { path.hasSuffix("/") ? path : path + "/" }
 
   /// Absolute, and without the parts that would lead out of a folder again.
   static func isPlain(_ path: String) -> Bool {
