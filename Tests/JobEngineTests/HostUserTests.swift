@@ -12,7 +12,8 @@ import Testing
       let etc = "\(folder.path)/tree/etc"
       try File.makeFolders(etc)
       let place = try File.openFolder(etc)
-      try File.replace("passwd", in: place, with: Array("daemon:x:0:0::/:/bin/sh\nx:x:1:0::/:\n".utf8))
+      try File.replace(
+        "passwd", in: place, with: Array("daemon:x:0:0::/:/bin/sh\nx:x:1:0::/:\n".utf8))
       try File.replace("group", in: place, with: Array("disk:x:6:daemon,x\n".utf8))
       var spec = JobSpec(command: ["true"])
       spec.rootfs = "\(folder.path)/tree"

@@ -9,7 +9,8 @@ import Testing
 @Suite(.requiresRoot) struct SweepTests {
   @Test func filesAreOutOfTheWayAtTheEndAndThenGone() async throws {
     try await withWorker { worker in
-      let id = try await worker.start(shell("mkdir -p /tmp/a/b; echo x > /tmp/a/b/c"), owner: "a").id
+      let id = try await worker.start(shell("mkdir -p /tmp/a/b; echo x > /tmp/a/b/c"), owner: "a")
+        .id
       _ = try await worker.wait(id)
       let jobs = "\(worker.state.path)/jobs"
       #expect(!(try names(in: "\(jobs)/\(id)").contains(JobDirectory.files)))

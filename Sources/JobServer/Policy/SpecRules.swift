@@ -117,8 +117,10 @@ enum SpecRules {
   private static let cover: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
     guard let commands = grant.commands else { return nil }
     let programs = commands.union(["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc"])
-    return spec.binds.first { bind in programs.contains { PolicyPaths.overlap($0, bind.destination) } }
-      .map { "a file of the host over '\($0.destination)' (--bind)" }
+    return spec.binds.first { bind in
+      programs.contains { PolicyPaths.overlap($0, bind.destination) }
+    }
+    .map { "a file of the host over '\($0.destination)' (--bind)" }
   }
 
   /// See ld.so(8): it makes any dynamic program run other code.
