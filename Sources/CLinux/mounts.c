@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -155,9 +158,32 @@ int clinux_user_namespace(int proc, uint32_t first, uint32_t count) {
   return fd;
 }
 
+// The effective user id of this process, with its capabilities left as they are.
+static int become(uint32_t id) {
+  int bits = prctl(PR_GET_SECUREBITS);
+  if (bits < 0 || prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP) < 0) return -1;
+  int result = setresuid((uid_t)-1, id, (uid_t)-1);
+  int error = errno;
+  if (prctl(PR_SET_SECUREBITS, bits) < 0) return -1;
+  errno = error;
+  return result;
+}
+
+// In whose eyes the namespaces are his own: user_namespaces(7) gives all capabilities over a namespace
+// to whoever has its creator's effective user id, and a job that is root has root's.
+static pid_t hold_namespaces_of(uint32_t id, int flags) {
+  uid_t own = geteuid();
+  if (become(id) < 0) return -1;
+  pid_t pid = hold_namespaces(flags);
+  int error = errno;
+  if (become(own) < 0) abort();  // nothing may go on as somebody else
+  errno = error;
+  return pid;
+}
+
 int clinux_owned_network(int proc, uint32_t id, int namespaces[2]) {
   // clone(2): with both flags the user namespace comes first, and owns the other.
-  pid_t pid = hold_namespaces(CLONE_NEWUSER | CLONE_NEWNET);
+  pid_t pid = hold_namespaces_of(id, CLONE_NEWUSER | CLONE_NEWNET);
   if (pid < 0) return -1;
   int user = map_ids(proc, pid, id, 1) < 0 ? -1 : open_namespace(proc, pid, "user");
   int network = user < 0 ? -1 : open_namespace(proc, pid, "net");

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -124,21 +123,6 @@ int clinux_mount(
     const char *source, const char *target, const char *type, unsigned long flags,
     const char *data) {
   return mount(source, target, type, flags, data);
-}
-
-int clinux_loopback_up(void) {
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  struct ifreq request = {.ifr_name = "lo"};
-  int result = ioctl(fd, SIOCGIFFLAGS, &request);
-  if (result == 0) {
-    request.ifr_flags |= IFF_UP | IFF_RUNNING;
-    result = ioctl(fd, SIOCSIFFLAGS, &request);
-  }
-  int error = errno;
-  close(fd);
-  errno = error;
-  return result;
 }
 
 void clinux_start_writing(int fd) { (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }

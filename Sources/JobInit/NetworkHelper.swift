@@ -32,7 +32,13 @@ final class NetworkHelper {
     do throws(SystemError) {
       let network = try OwnedNetwork.make(id: outgoing.user, proc: try File.openFolder("/proc"))
       let helper = try self.start(outgoing, plan, network)
-      try network.enter()
+      do throws(SystemError) {
+        try network.enter()
+        try NetworkFence.raise()
+      } catch {
+        helper.end()
+        throw error
+      }
       return helper
     } catch {
       throw InitFailure(step: "network", error)

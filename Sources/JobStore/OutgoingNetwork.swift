@@ -7,6 +7,12 @@ package struct OutgoingNetwork: Hashable, Sendable {
   /// What is sent there goes to the first name server of the host.
   package static let nameServer = "10.0.2.3"
 
+  /// The job's name for it.
+  package static let interface = "eth0"
+  /// With their masks. Loopback is the host's own where the program passes it on, as older ones do; at
+  /// link-local addresses clouds tell a host its secrets.
+  package static let unreachable = [("127.0.0.0", "255.0.0.0"), ("169.254.0.0", "255.255.0.0")]
+
   /// An absolute path.
   package var program: String
   /// Whom it runs as: root of a user namespace in which it is this id outside.
@@ -21,7 +27,7 @@ package struct OutgoingNetwork: Hashable, Sendable {
   package static func arguments(_ program: String, namespace: String) -> [String] {
     [
       program, "--quiet", "--config-net", "--netns", namespace, "--netns-only", "--ns-ifname",
-      "eth0",
+      self.interface,
       "--ipv4-only", "--address", self.address, "--netmask", self.prefix, "--gateway",
       self.gateway, "--dns-forward", self.nameServer,
       // Neither the gateway's address nor a port stands for the host's own loopback.

@@ -7,8 +7,9 @@ package struct OwnedNetwork: ~Copyable {
   package let user: OwnedDescriptor
   package let network: OwnedDescriptor
 
-  /// In the user namespace there is root alone, who is `id` outside. `proc` is the proc(5) of the
-  /// caller's PID namespace; the caller has one thread.
+  /// In the user namespace there is root alone, who is `id` outside, and whose it is: nobody else's, root
+  /// with less than all capabilities included. `proc` is the proc(5) of the caller's PID namespace; the
+  /// caller has one thread.
   package static func make(
     id: UInt32, proc: borrowing OwnedDescriptor
   ) throws(SystemError) -> OwnedNetwork {

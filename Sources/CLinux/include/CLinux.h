@@ -89,6 +89,10 @@ int clinux_mount(
 
 /// Brings the interface `lo` of the current network namespace up, see netdevice(7).
 int clinux_loopback_up(void);
+/// Makes an IPv4 network (dotted, with its mask) unreachable, see SIOCADDRT and RTF_REJECT in route(8).
+int clinux_reject_route(const char *network, const char *mask);
+/// An entry for good in the neighbour table of `device`, see SIOCSARP in arp(7).
+int clinux_fix_neighbour(const char *device, const char *address);
 /// sync_file_range(2) of the whole file, which waits for nothing; a hint, so it tells of no error.
 void clinux_start_writing(int fd);
 /// unshare(CLONE_NEWNET), for a process of one thread.

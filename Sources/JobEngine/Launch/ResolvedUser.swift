@@ -84,8 +84,9 @@ struct ResolvedUser: Hashable, Sendable {
   /// Root gets what other tools give a root program that is not the host's administrator; without
   /// CAP_MKNOD, as no job needs a device of its own making. Everybody else gets none.
   static func rootCapabilities(for spec: JobSpec) -> [UInt64] {
-    // On the host's network it would read what others send.
-    self.rootCapabilities.filter { $0 != self.netRaw || spec.network != .host }
+    // On the host's network it would read what others send, and on one with a way out get past what
+    // is closed to it.
+    self.rootCapabilities.filter { $0 != self.netRaw || spec.network == .none }
   }
 
   /// chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
