@@ -51,6 +51,9 @@ extension Connection {
         return false
       }
     }
+    // What TLS itself has to say must not wait in a buffer that all connections of the loop share.
+    self.sendRecords()
+    self.session?.renewedKeys(tls.takeKeyUpdates())
     if let failure {
       let reason = CloseReason(self.session?.offence ?? failure.description)
       return failure.isFlood ? self.offended(reason) : self.close(reason)

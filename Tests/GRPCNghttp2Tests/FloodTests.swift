@@ -49,6 +49,36 @@ import Testing
     }
   }
 
+  /// Below HTTP/2, where no frame is seen.
+  @Test(arguments: [false, true]) func newKeysWithoutEndAreAFlood(asking: Bool) async throws {
+    try await Harness.withServer(limits: Self.limits) { server in
+      let attacker = try RawPeer.connect(to: server.address)
+      try attacker.pump { $0.hasSettings }
+      let events = server.events
+      do {
+        while !events.hasClosed { try attacker.updateKeys(asking: asking) }
+      } catch {
+        // The server closed while we sent.
+      }
+      guard case .flooded = await events.first({ $0.isClosed }) else {
+        Issue.record("it was closed for something else")
+        return
+      }
+    }
+  }
+
+  @Test func newKeysNowAndThenAreFine() async throws {
+    try await Harness.withServer(limits: Self.limits) { server in
+      let peer = try RawPeer.connect(to: server.address)
+      try peer.pump { $0.hasSettings }
+      for asking in [false, true, false, true] {
+        try peer.updateKeys(asking: asking)
+        let stream = try peer.request(RawPeer.post("/test.Echo/Get"), body: RawPeer.frame([1]))
+        #expect(try peer.pump(toEndOf: stream).data == RawPeer.frame([1]))
+      }
+    }
+  }
+
   @Test func floodingIdentityIsKeptOutForAWhileAndTold() async throws {
     try await Harness.withServer { server in
       let attacker = try RawPeer.connect(to: server.address)

@@ -1,3 +1,4 @@
+import COpenSSL
 import GRPCCore
 import Glibc
 import Linux
@@ -143,6 +144,15 @@ final class RawPeer: SessionEvents, @unchecked Sendable {
   /// Bytes that our own HTTP/2 knows nothing of.
   func send(_ bytes: [UInt8]) throws {
     try bytes.withUnsafeBytes { try self.tls.send($0) }
+    try self.sendRecords()
+  }
+
+  /// A KeyUpdate, RFC 8446 4.6.3.
+  func updateKeys(asking: Bool) throws {
+    let kind = asking ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED
+    guard SSL_key_update(self.tls.ssl, CInt(kind)) == 1, SSL_do_handshake(self.tls.ssl) == 1 else {
+      throw Stuck()
+    }
     try self.sendRecords()
   }
 

@@ -1,5 +1,5 @@
 /// Counts what a client makes a server do for nothing, on one connection: PINGs, SETTINGS, resets,
-/// window updates, priorities, empty and tiny frames, and whatever breaks the protocol.
+/// window updates, priorities, empty and tiny frames, new keys, and whatever breaks the protocol.
 ///
 /// Useful work earns allowance: a client that reads fast sends many window updates, one that sends
 /// many small messages many small frames. What is left over is a flood, whatever its name: rapid
@@ -37,6 +37,11 @@ struct FloodGuard {
   mutating func offended(now: Int64) { self.charge(Self.offence, now: now) }
 
   private static let offence = 10
+
+  /// An honest peer does that once in 2^24 records, RFC 8446 5.5.
+  mutating func renewedKeys(_ times: Int, now: Int64) {
+    self.charge(times * Self.offence, now: now)
+  }
 
   /// Bytes of a call went either way.
   mutating func moved(_ bytes: Int) {

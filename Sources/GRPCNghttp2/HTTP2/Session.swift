@@ -146,6 +146,12 @@ final class Session {
     self.guardian?.received(type: type, length: length, flags: flags, now: self.receivedAt)
   }
 
+  /// The peer has changed the keys of its side of TLS so often; nothing else may have come with it.
+  func renewedKeys(_ times: Int) {
+    guard times > 0, self.guardian != nil else { return }
+    self.guardian?.renewedKeys(times, now: Clock.monotonic())
+  }
+
   /// The peer broke the protocol, or asked for what is none of it.
   func offended() { self.guardian?.offended(now: self.receivedAt) }
   /// Bytes of DATA went either way.

@@ -11,9 +11,10 @@ final class TLSStream {
   enum ReadProgress: Hashable { case waiting, ended }
 
   let role: TLSContext.Role
-  private let ssl: OpaquePointer
+  let ssl: OpaquePointer
   private let records: OutputBuffer
   private var incoming = UnsafeRawBufferPointer(start: nil, count: 0)
+  private var keyUpdates = 0
 
   /// `serverName`: what the server's certificate must be for, on a client.
   init(
@@ -24,6 +25,7 @@ final class TLSStream {
     self.ssl = ssl
     self.records = records
     try self.attach()
+    self.countKeyUpdates()
     switch context.role {
     case .server: SSL_set_accept_state(ssl)
     case .client:
@@ -89,6 +91,13 @@ final class TLSStream {
     }
   }
 
+  /// How often the peer has changed its keys since the last call, RFC 8446 4.6.3. OpenSSL sets no bound,
+  /// and each costs us a derivation for a record of 27 bytes.
+  func takeKeyUpdates() -> Int {
+    defer { self.keyUpdates = 0 }
+    return self.keyUpdates
+  }
+
   /// Encrypts all of `bytes` into the loop's records.
   func send(_ bytes: UnsafeRawBufferPointer) throws(TLSFailure) {
     guard !bytes.isEmpty else { return }
@@ -130,6 +139,15 @@ final class TLSStream {
     let chosen = UnsafeBufferPointer(start: name, count: Int(count))
     if chosen.elementsEqual("h2".utf8) { return }
     throw TLSFailure("the peer does not speak HTTP/2 (no ALPN h2)", .noHTTP2)
+  }
+
+  private func countKeyUpdates() {
+    SSL_set_msg_callback(self.ssl) { isWritten, _, type, message, size, ssl, _ in
+      guard isWritten == 0, type == SSL3_RT_HANDSHAKE, size > 0,
+        message?.load(as: UInt8.self) == UInt8(SSL3_MT_KEY_UPDATE)
+      else { return }
+      TLSStream.of(SSL_get_rbio(ssl))?.keyUpdates += 1
+    }
   }
 
   // MARK: The BIO
