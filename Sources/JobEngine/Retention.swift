@@ -1,6 +1,7 @@
 import Linux
 
-/// How long finished jobs are kept: the oldest goes first, as soon as one of these is exceeded.
+/// How long finished jobs are kept. As soon as one of these is exceeded, the oldest goes of the owner who
+/// takes the most of it: nobody can have others' jobs forgotten with many of his own.
 public struct Retention: Hashable, Sendable {
   /// After its end; nil: for ever.
   public var age: Duration?
@@ -22,6 +23,7 @@ public struct Retention: Hashable, Sendable {
   /// What is looked at of a finished job.
   struct Candidate: Hashable, Sendable {
     var id: JobID
+    var owner: String
     /// Nanoseconds since 1970.
     var endTime: Int64
     var bytes: Int64
@@ -42,7 +44,7 @@ public struct Retention: Hashable, Sendable {
 
   /// What is to be done about finished jobs.
   struct Look: Hashable, Sendable {
-    /// These go now, the oldest first.
+    /// These go now, in this order.
     var expired: [JobID]
     /// When the next one's time will have come, in nanoseconds since 1970.
     var next: Int64?
@@ -51,21 +53,14 @@ public struct Retention: Hashable, Sendable {
 
   func look(at finished: [Candidate], now: Int64) -> Look {
     let all = finished.sorted { ($0.endTime, $0.id) < ($1.endTime, $1.id) }
-    var room = Room(
-      count: (self.count ?? .max) - all.count,
-      bytes: (self.bytes ?? .max) - all.reduce(0) { $0 + $1.bytes })
-    var gone = 0
-    while gone < all.count {
-      let isOver = room.count < 0 || room.bytes < 0
-      guard isOver || self.isOld(all[gone], now: now) else { break }
-      room.count += 1
-      room.bytes += all[gone].bytes
-      gone += 1
-    }
+    let old = all.prefix { self.isOld($0, now: now) }
+    var shares = Shares(all[old.endIndex...])
+    var expired = old.map(\.id)
+    while let job = shares.nextToGo(beyond: self) { expired.append(job.id) }
+    let room = Room(
+      count: (self.count ?? .max) - shares.count, bytes: (self.bytes ?? .max) - shares.bytes)
     return Look(
-      expired: all.prefix(gone).map(\.id),
-      next: gone < all.count ? self.expiry(of: all[gone]) : nil,
-      room: room)
+      expired: expired, next: shares.oldest.flatMap { self.expiry(of: $0) }, room: room)
   }
 
   func isOld(_ job: Candidate, now: Int64) -> Bool {

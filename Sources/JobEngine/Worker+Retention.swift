@@ -70,7 +70,8 @@ extension Worker {
   private func candidate(_ job: Job) -> Retention.Candidate? {
     guard let time = job.state.read({ $0.record?.time }), !job.isRead else { return nil }
     let bytes = job.diskBytes { self.state.journalSize(of: job.id) }
-    return Retention.Candidate(id: job.id, endTime: time, bytes: bytes)
+    return Retention.Candidate(
+      id: job.id, owner: job.record.owner, endTime: time, bytes: bytes)
   }
 
   private func expire(_ job: Job) {

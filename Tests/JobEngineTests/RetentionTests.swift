@@ -9,8 +9,24 @@ import Testing
     try sizes.enumerated().map { index, size in
       let digits = String(index, radix: 16)
       let id = try #require(JobID(String(repeating: "0", count: 16 - digits.count) + digits))
-      return Retention.Candidate(id: id, endTime: Int64(index) * 1_000_000_000, bytes: size)
+      return Retention.Candidate(
+        id: id, owner: "alice", endTime: Int64(index) * 1_000_000_000, bytes: size)
     }.reversed()
+  }
+
+  /// Bob has the two oldest, and one of them is large.
+  @Test(
+    arguments: [
+      (Retention(count: 5), [2, 3, 4]), (Retention(count: 4), [2, 3, 4, 5]),
+      // Equal numbers: the older goes.
+      (Retention(count: 3), [2, 3, 4, 5, 0]), (Retention(bytes: 119), [0]),
+      (Retention(count: 6, bytes: 35), [2, 3, 0, 4, 5]),
+    ] as [(Retention, [Int])])
+  func nobodyPushesOutTheJobsOfOthers(retention: Retention, gone: [Int]) throws {
+    var all = try Array(Self.candidates([50, 10, 10, 10, 10, 10, 10, 10]).reversed())
+    for index in 0..<2 { all[index].owner = "bob" }
+    let look = retention.look(at: all.shuffled(), now: 10_000_000_000)
+    #expect(look.expired == gone.map { all[$0].id })
   }
 
   @Test(
