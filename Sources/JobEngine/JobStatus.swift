@@ -135,6 +135,8 @@ public struct JobStatus: Hashable, Sendable {
   public var pid: Int32?
   /// True while every process of it is frozen.
   public var isPaused = false
+  /// The answer to a start that had been asked for before: this is the job of that time.
+  public var isRepeated = false
   /// The ids it runs as.
   public var uid: UInt32
   /// The group id it runs as.

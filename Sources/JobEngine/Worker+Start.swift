@@ -26,7 +26,9 @@ extension Worker {
     case .existing(let job):
       try await job.waitUntilStarted()
       if case .failed(let error) = job.state.value.phase { throw error }
-      return try await self.status(job.id)
+      var status = try await self.status(job.id)
+      status.isRepeated = true
+      return status
     case .new(let job):
       defer {
         self.prepareJob()

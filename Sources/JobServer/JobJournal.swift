@@ -1,3 +1,4 @@
+import GRPCNghttp2
 import JobEngine
 import Linux
 package import Logging
@@ -18,11 +19,9 @@ package struct JobJournal: Sendable {
     (self.ids, self.started) = AsyncStream.makeStream()
   }
 
-  func started(_ status: JobStatus) {
-    // A repeated request: it was said before.
-    guard status.state != .finished, self.known.withLock({ $0.insert(status.id).inserted }) else {
-      return
-    }
+  /// `spec`: its digest. A job may have ended by now.
+  func started(_ status: JobStatus, by caller: Caller, spec: String) {
+    guard !status.isRepeated, self.known.withLock({ $0.insert(status.id).inserted }) else { return }
     let command = status.spec.command.joined(separator: " ")
     self.log.info(
       "job started",
@@ -33,7 +32,9 @@ package struct JobJournal: Sendable {
     if let audit {
       var entry = AuditEntry(.started)
       entry.identity = status.owner
+      entry.serial = caller.certificate.serial
       entry.job = status.id.description
+      entry.spec = spec
       audit.post(entry)
     }
     self.started.yield(status.id)

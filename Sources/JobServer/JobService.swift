@@ -40,11 +40,12 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   ) async throws -> Worker_V1_StartJobResponse {
     let caller = try context.caller
     let spec = try Authorization.bounded(try JobSpec(request.spec), caller)
-    try await caller.allowed(.startJob, spec: request.spec.digest)
+    let digest = request.spec.digest
+    try await caller.allowed(.startJob, spec: digest)
     let requestID = request.requestID.isEmpty ? nil : request.requestID
     let status = try await self.engine.start(
       spec, owner: caller.name, requestID: requestID, quota: caller.rights.job.quota)
-    self.journal.started(status)
+    self.journal.started(status, by: caller, spec: digest)
     return .with { $0.job = Worker_V1_Job(status) }
   }
 

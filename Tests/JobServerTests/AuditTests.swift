@@ -45,8 +45,20 @@ import Testing
     #expect(decision["decision"]?.stringValue == "allowed")
     #expect(decision["spec"]?.stringValue.count == 64)
     #expect(decision["time"]?.stringValue.hasSuffix("Z") == true)
-    #expect(lines.last?["job"]?.stringValue == FakeEngine.newID.description)
+    let started = try #require(lines.last)
+    #expect(started["job"]?.stringValue == FakeEngine.newID.description)
+    #expect(started["serial"] == decision["serial"] && started["spec"] == decision["spec"])
     #expect(!"\(lines)".contains("canary"))
+  }
+
+  @Test(arguments: [(false, ["decision", "started"]), (true, ["decision"])])
+  func aStartIsToldOnceHoweverSoonTheJobEnds(isRepeated: Bool, events: [String]) async throws {
+    let engine = FakeEngine()
+    engine.answer.withLock { $0 = (.finished, isRepeated) }
+    let lines = try await Self.lines(engine) { service in
+      _ = try await service.startJob(.with { $0.spec.command = ["true"] })
+    }
+    #expect(lines.map { $0["event"]?.stringValue } == events)
   }
 
   @Test func equalSpecsHaveOneDigest() async throws {
@@ -59,7 +71,8 @@ import Testing
           })
       }
     }
-    let digests = lines.compactMap { $0["spec"]?.stringValue }
+    let digests = lines.filter { $0["event"]?.stringValue == "decision" }
+      .compactMap { $0["spec"]?.stringValue }
     #expect(digests.count == 3 && digests[0] == digests[1] && digests[1] != digests[2])
   }
 

@@ -8,6 +8,8 @@ final class FakeEngine: JobWorker {
   let calls = Lock<[String]>([])
   /// The spec and quota of the last start.
   let started = Lock<(spec: JobSpec, quota: OwnerQuota?)?>(nil)
+  /// What a start answers with besides.
+  let answer = Lock<(state: JobState, isRepeated: Bool)>((.running, false))
   /// The views of output that were asked for.
   let views = Lock<[OutputView]>([])
   private let statuses: Lock<[JobStatus]>
@@ -32,8 +34,11 @@ final class FakeEngine: JobWorker {
   ) async throws(WorkerError) -> JobStatus {
     try self.record("start \(spec.command.joined(separator: " ")) \(owner) \(requestID ?? "-")")
     self.started.withLock { $0 = (spec, quota) }
-    return JobStatus(
-      id: Self.newID, spec: spec, owner: owner, state: .running, createTime: 1, uid: 1, gid: 1)
+    let (state, isRepeated) = self.answer.withLock { $0 }
+    var status = JobStatus(
+      id: Self.newID, spec: spec, owner: owner, state: state, createTime: 1, uid: 1, gid: 1)
+    status.isRepeated = isRepeated
+    return status
   }
 
   func plan(_ spec: JobSpec) async throws(WorkerError) -> JobPlan {
