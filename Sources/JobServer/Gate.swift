@@ -88,7 +88,7 @@ package struct Gate: ServerInterceptor {
     }
   }
 
-  /// The error as a status. Where nothing was allowed before it, the audit says that it was refused.
+  /// The error as a status, which the audit is told of.
   private func refused(
     _ error: any Error, _ context: ServerContext, _ decision: Decision?
   ) async -> RPCError {
@@ -97,7 +97,7 @@ package struct Gate: ServerInterceptor {
     guard let decision else { return status }
     let peer = context.transportSpecific as? PeerIdentity
     let caller = context.transportSpecific as? Caller
-    await decision.refused(
+    await decision.failed(
       status,
       name: caller?.name ?? peer.map { Caller.label($0, trustDomain: self.trustDomain) } ?? "",
       serial: (caller?.certificate ?? peer)?.serial ?? "")

@@ -15,7 +15,10 @@ extension JobService {
   ) async throws -> Worker_V1_CheckAccessResponse {
     let caller = try context.caller
     let check = try AccessCheck(request, by: caller)
-    guard !request.job.isEmpty else { return check.answer(owner: nil) }
+    guard !request.job.isEmpty else {
+      try await caller.allowed(.checkAccess)
+      return check.answer(owner: nil)
+    }
     // A job is only told of to whom may see it.
     return check.answer(owner: try await self.find(request.job, for: .getJob, caller).owner)
   }

@@ -38,7 +38,8 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
   /// Whether it is decided without looking at a job or a spec.
   var isOfNoJob: Bool {
     switch self {
-    case .listJobs, .getServerInfo, .whoAmI, .checkAccess: true
+    case .listJobs, .getServerInfo, .whoAmI: true
+    case .checkAccess: false  // not everybody may ask for others
     case .startJob, .stopJob, .signalJob, .removeJob, .getJob, .streamOutput, .waitJob: false
     case .planJob, .pauseJob, .resumeJob, .updateJob: false
     }

@@ -14,13 +14,14 @@ import Testing
 
   /// The lines that `body` leaves, as objects, without the first.
   private static func lines(
-    _ engine: FakeEngine, roles: [String] = ["user"],
+    _ engine: FakeEngine, roles: [String] = ["user"], policy: Policy = .builtIn,
     _ body: @Sendable (Service) async throws -> Void
   ) async throws -> [[String: Google_Protobuf_Value]] {
     let folder = try TemporaryDirectory()
     let path = folder.path("audit.log")
     let log = try AuditLog(path)
-    try await withService(engine, as: peer("alice", roles: roles), audit: log, body)
+    try await withService(
+      engine, as: peer("alice", roles: roles), policy: policy, audit: log, body)
     #expect(await log.record(AuditEntry(.closed)) == nil)
     var check = AuditCheck()
     try check.read(path)
@@ -105,6 +106,41 @@ import Testing
     } else {
       #expect(ofJobs.allSatisfy { $0["reason"]?.stringValue.isEmpty == false })
     }
+  }
+
+  /// What was never to be: no line says that it was allowed.
+  @Test func aCallThatAsksForTooMuchIsRefusedAndNeverAllowed() async throws {
+    let engine = FakeEngine([job(Self.ownID, owner: "alice")])
+    let text = #"{"roles": {"r": {"methods": {"*": "own"}, "job": {"max": {"pids": 9}}}}}"#
+    let policy = try PolicyFile.parse(text, path: "p")
+    let lines = try await Self.lines(engine, roles: ["r"], policy: policy) { service in
+      _ = await failure {
+        _ = try await service.updateJob(
+          .with {
+            $0.job = Self.ownID
+            $0.limits.pids = 10
+          })
+      }
+      _ = await failure {
+        _ = try await service.checkAccess(
+          .with {
+            $0.method = "GetJob"
+            $0.name = "bob"
+          })
+      }
+    }
+    #expect(lines.map { $0["method"]?.stringValue } == ["UpdateJob", "CheckAccess"])
+    #expect(lines.allSatisfy { $0["decision"]?.stringValue == "refused" })
+  }
+
+  @Test func whatWasAllowedAndCameToNothingSaysSo() async throws {
+    let engine = FakeEngine(failure: WorkerError(.resourceExhausted, "jobs: 2 of 2"))
+    let lines = try await Self.lines(engine) { service in
+      _ = await failure { _ = try await service.startJob(.with { $0.spec.command = ["true"] }) }
+    }
+    #expect(lines.map { $0["decision"]?.stringValue } == ["allowed", "failed"])
+    #expect(lines.last?["reason"]?.stringValue.contains("jobs: 2 of 2") == true)
+    #expect(lines.first?["spec"] == lines.last?["spec"])
   }
 
   @Test func strangersAreNamedByTheirCertificate() async throws {

@@ -9,12 +9,20 @@ import SwiftProtobuf
 /// What is decided about one call, to be said once in the audit file.
 ///
 /// `Gate` makes it; the service says that the call is allowed as soon as it knows on which job, and
-/// what ends without that was refused.
+/// what ends without that was refused. What was to change something, was allowed and came to nothing
+/// is said once more, with the reason: the engine alone knows what there is room for.
 package final class Decision: Sendable {
   private let log: AuditLog
   private let method: String
   private let entry: AuditEntry
-  private let isSaid = Lock(false)
+  private enum State {
+    case open
+    /// With what was said, if more is to be said where it fails.
+    case allowed(AuditEntry?)
+    case over
+  }
+
+  private let state = Lock(State.open)
 
   init(_ log: AuditLog, _ context: ServerContext) {
     self.log = log
@@ -30,11 +38,11 @@ package final class Decision: Sendable {
   func allowed(
     _ caller: Caller, _ method: Method, job: String = "", spec: String = ""
   ) async throws(RPCError) {
-    guard self.say() else { return }
     var entry = self.entry(of: caller)
     entry.decision = "allowed"
     entry.job = job
     entry.spec = spec
+    guard self.allow(method.changesSomething ? entry : nil) else { return }
     guard method.changesSomething else { return await self.log.note(entry) }
     // What must not be done without its line must not outlive it either.
     let isNeeded = method == .startJob && self.log.isRequired
@@ -46,13 +54,9 @@ package final class Decision: Sendable {
         + "or serve with --audit-failure allow")
   }
 
-  /// Does nothing when the call was allowed before.
-  func refused(_ error: RPCError, name: String, serial: String) async {
-    guard self.say() else { return }
-    var entry = self.entry
-    entry.identity = name
-    entry.serial = serial
-    entry.decision = "refused"
+  /// The call has ended with an error.
+  func failed(_ error: RPCError, name: String, serial: String) async {
+    guard var entry = self.end(name: name, serial: serial) else { return }
     entry.reason = "\(error.code): \(error.message)"
     await self.log.note(entry)
   }
@@ -64,11 +68,31 @@ package final class Decision: Sendable {
     return entry
   }
 
-  /// Whether nothing was said yet.
-  private func say() -> Bool {
-    self.isSaid.withLock { isSaid in
-      defer { isSaid = true }
-      return !isSaid
+  /// False where something was said before.
+  private func allow(_ entry: AuditEntry?) -> Bool {
+    self.state.withLock { state in
+      guard case .open = state else { return false }
+      state = .allowed(entry)
+      return true
+    }
+  }
+
+  /// What is to be said of an error; nil for nothing.
+  private func end(name: String, serial: String) -> AuditEntry? {
+    self.state.withLock { state in
+      defer { state = .over }
+      switch state {
+      case .open:
+        var entry = self.entry
+        entry.identity = name
+        entry.serial = serial
+        entry.decision = "refused"
+        return entry
+      case .allowed(var entry):
+        entry?.decision = "failed"
+        return entry
+      case .over: return nil
+      }
     }
   }
 }
