@@ -60,7 +60,14 @@ package final class ServerFiles: Sendable {
           "the revocation list is gone, and the revoked would be let in again: put it back, or "
             + "start the server anew to do without")
       }
-      let validity = try self.transport.reload(tls: tls) { try Self.check($0) }
+      let trust = self.validity.trust
+      let validity = try self.transport.reload(tls: tls) { validity in
+        try Self.check(validity)
+        guard let loss = validity.trust.loss(since: trust) else { return }
+        throw ServerFileError(
+          "\(loss), and the revoked would be let in again: put its newest list into the file, or "
+            + "start the server anew to do without")
+      }
       self.state.withLock { state in
         state.validity = validity
         state.hasRevocationList = tls.revocationList != nil

@@ -149,6 +149,32 @@ import Testing
     }
   }
 
+  /// The new authority's list over the old one's, and an old copy over a new one.
+  @Test(arguments: [true, false])
+  func aListThatWouldLetTheRevokedInAgainIsNotTaken(isOfAnother: Bool) async throws {
+    let folder = self.certificates.folder
+    let authority = try CertificateAuthority(folder: folder.path)
+    let next = try TestCertificates(["carol": ["user"]])
+    let nextAuthority = try CertificateAuthority(folder: next.folder.path)
+    _ = try nextAuthority.revoke(name: "carol")
+    let clock = PKIClock.fixed(PKIClock.system.now() - 3600)
+    _ = try CertificateAuthority(folder: folder.path, clock: clock).revoke(name: "victor")
+    let old = try File.readText(folder.path("ca.crl"))
+    _ = try authority.revoke(name: "alice")
+    let both =
+      try File.readText(folder.path("ca.crt")) + File.readText(next.folder.path("ca.crt"))
+    try folder.write("ca.crt", both)
+    try await self.withWatchedServer { server in
+      try folder.write(
+        "ca.crl", isOfAnother ? try File.readText(next.folder.path("ca.crl")) : old)
+      let line = try await self.line("certificates not read again")
+      let reason = isOfAnother ? "there is no revocation list of" : "is older than the one in use"
+      #expect(line.contains(reason), "\(line)")
+      let alice = await failure { _ = try await server.client("alice").list() }
+      #expect(alice?.message.contains("refused our certificate") == true)
+    }
+  }
+
   @Test func aFollowThatANewPolicyDoesNotAllowEnds() async throws {
     let engine = FakeEngine(
       [job(Self.jobID)], events: Array(try OutputTests.events().dropLast()))

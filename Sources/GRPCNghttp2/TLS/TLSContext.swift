@@ -12,7 +12,7 @@ final class TLSContext: @unchecked Sendable {
 
   let role: Role
   private let context: OpaquePointer
-  private let revocationsEnd: Int64?
+  private let trust: Trust
 
   init(_ configuration: TLSConfiguration, role: Role) throws(TLSConfigurationError) {
     OpenSSL.initialize()
@@ -22,8 +22,7 @@ final class TLSContext: @unchecked Sendable {
     self.role = role
     self.context = context
     do throws(TLSConfigurationError) {
-      self.revocationsEnd = try TrustFiles.load(
-        configuration, into: SSL_CTX_get_cert_store(context))
+      self.trust = try TrustFiles.load(configuration, into: SSL_CTX_get_cert_store(context))
     } catch {
       SSL_CTX_free(context)  // before all is set there is no deinit
       throw error
@@ -41,7 +40,7 @@ final class TLSContext: @unchecked Sendable {
     return TLSValidity(
       notBefore: PeerIdentity.seconds(X509_get0_notBefore(certificate)),
       notAfter: PeerIdentity.seconds(X509_get0_notAfter(certificate)),
-      revocationsEnd: self.revocationsEnd)
+      trust: self.trust)
   }
 
   func makeConnection() -> OpaquePointer? {

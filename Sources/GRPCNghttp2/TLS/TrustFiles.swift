@@ -3,18 +3,19 @@ import Glibc
 
 /// Whom one side trusts: the authorities of a file, in a rotation several, and what they took back.
 enum TrustFiles {
-  /// Puts both into `store`; gives back when the first of the lists runs out.
+  /// Puts both into `store`.
   static func load(
     _ configuration: TLSConfiguration, into store: OpaquePointer?
-  ) throws(TLSConfigurationError) -> Int64? {
+  ) throws(TLSConfigurationError) -> Trust {
     let authorities = try self.authorities(configuration.trustRoots)
     defer { for authority in authorities { X509_free(authority) } }
     for authority in authorities { X509_STORE_add_cert(store, authority) }
-    guard let path = configuration.revocationList else { return nil }
+    var trust = Trust(authorities: Set(authorities.map(self.key(of:))))
+    guard let path = configuration.revocationList else { return trust }
     let lists = try self.lists(path)
     defer { for list in lists { X509_CRL_free(list) } }
     for list in lists {
-      guard authorities.contains(where: { self.isSigned(list, by: $0) }) else {
+      guard let issuer = authorities.first(where: { self.isSigned(list, by: $0) }) else {
         throw TLSConfigurationError(
           subject: path,
           reason:
@@ -22,10 +23,11 @@ enum TrustFiles {
         )
       }
       X509_STORE_add_crl(store, list)
+      trust.add(self.span(of: list), of: self.key(of: issuer))
     }
     // Of the peer's own certificate: a list of one authority says nothing of intermediates.
     X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK))
-    return lists.map(self.end).min()
+    return trust
   }
 
   private static func authorities(
@@ -73,9 +75,62 @@ enum TrustFiles {
   }
 
   /// A list that names no end has none, RFC 5280 section 5.1.2.5 notwithstanding.
-  private static func end(_ list: OpaquePointer) -> Int64 {
-    guard let end = X509_CRL_get0_nextUpdate(list) else { return .max }
-    return PeerIdentity.seconds(end)
+  private static func span(of list: OpaquePointer) -> Trust.Span {
+    let end = X509_CRL_get0_nextUpdate(list).map { PeerIdentity.seconds($0) } ?? .max
+    return Trust.Span(made: PeerIdentity.seconds(X509_CRL_get0_lastUpdate(list)), end: end)
+  }
+
+  /// Its name for people, and the digest of its key: in a rotation two may have one name.
+  private static func key(of authority: OpaquePointer) -> Trust.Authority {
+    var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+    var count: UInt32 = 0
+    X509_pubkey_digest(authority, EVP_sha256(), &digest, &count)
+    let name = X509_NAME_oneline(X509_get_subject_name(authority), nil, 0)
+    defer { copenssl_free(name) }
+    return Trust.Authority(
+      key: Array(digest.prefix(Int(count))), name: name.map { String(cString: $0) } ?? "?")
+  }
+}
+
+/// Which authorities are trusted, and what there is of their revocation lists.
+package struct Trust: Hashable, Sendable {
+  package struct Authority: Hashable, Sendable {
+    let key: [UInt8]
+    package let name: String
+  }
+
+  /// In seconds since 1970.
+  package struct Span: Hashable, Sendable {
+    package var made: Int64
+    package var end: Int64
+  }
+
+  package let authorities: Set<Authority>
+  /// Of several lists of one authority the newest beginning and the first end.
+  package private(set) var lists: [Authority: Span] = [:]
+
+  init(authorities: Set<Authority>) { self.authorities = authorities }
+
+  mutating func add(_ span: Span, of authority: Authority) {
+    let known = self.lists[authority] ?? span
+    self.lists[authority] = Span(
+      made: max(known.made, span.made), end: min(known.end, span.end))
+  }
+
+  /// When the first of the lists runs out.
+  package var end: Int64? { self.lists.values.map(\.end).min() }
+
+  /// Why somebody who is kept out under `old` might be let in again; nil for no such reason.
+  package func loss(since old: Trust) -> String? {
+    for (authority, span) in old.lists where self.authorities.contains(authority) {
+      guard let now = self.lists[authority] else {
+        return "there is no revocation list of '\(authority.name)' any more, which is trusted still"
+      }
+      if now.made < span.made {
+        return "the revocation list of '\(authority.name)' is older than the one in use"
+      }
+    }
+    return nil
   }
 }
 
@@ -84,8 +139,10 @@ package struct TLSValidity: Hashable, Sendable {
   /// Of the own certificate.
   package let notBefore: Int64
   package let notAfter: Int64
+  package let trust: Trust
+
   /// When the first revocation list runs out, after which nobody of its authority is let in.
-  package let revocationsEnd: Int64?
+  package var revocationsEnd: Int64? { self.trust.end }
 
   /// Whether a person should be told to renew the certificate: less than a third of its life, and less
   /// than 30 days, are left.
