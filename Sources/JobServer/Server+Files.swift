@@ -21,8 +21,8 @@ extension Server {
       for await order in merged {
         switch order {
         case .drain: break
-        case .reload: self.reload()
-        case .reloadChanged: if self.files.haveChanged() { self.reload() }
+        case .reload: await self.reload()
+        case .reloadChanged: if self.files.haveChanged() { await self.reload() }
         }
       }
     }
@@ -45,9 +45,11 @@ extension Server {
     }
   }
 
-  private func reload() {
+  private func reload() async {
     _ = self.files.haveChanged()
-    self.configuration.audit?.reopen()
+    if let problem = await self.configuration.audit?.reopen() {
+      self.log.error("audit file not rotated", metadata: ["reason": "\(problem)"])
+    }
     self.reload("policy") {
       try self.files.reloadPolicy()
       self.longCalls.checkAgain(under: self.files.policy.value)

@@ -156,17 +156,34 @@ import Testing
   @Test func aRenamedFileIsContinuedInANewOne() async throws {
     let log = try AuditLog(self.path)
     _ = await log.record(Self.entry("one"))
-    log.reopen()  // nothing was renamed: nothing happens
+    await log.reopen()  // nothing was renamed: nothing happens
     _ = await log.record(Self.entry("two"))
     let old = self.folder.path("audit.log.1")
     #expect(rename(self.path, old) == 0)
     _ = await log.record(Self.entry("three"))
-    log.reopen()
+    await log.reopen()
     _ = await log.record(Self.entry("four"))
     #expect(try self.lines(old).count == 5 && self.lines().count == 2)
     #expect(try self.verify([old, self.path]).lines == 7)
     #expect(try self.verify().first == self.verify([old]).last)
     #expect(throws: AuditCheck.Broken.self) { try self.verify([self.path, old]) }
+  }
+
+  @Test func aRotationThatFailsIsToldUntilItWorks() async throws {
+    let log = try AuditLog(self.path)
+    _ = await log.record(Self.entry("one"))
+    let old = self.folder.path("audit.log.1")
+    #expect(rename(self.path, old) == 0)
+    try File.makeFolders(self.path)  // in the way
+    let problem = await log.reopen()
+    #expect(problem?.description.contains("still go into the renamed") == true)
+    #expect(await log.record(Self.entry("two")) == nil)
+    #expect(log.problem == problem)
+    #expect(rmdir(self.path) == 0)
+    _ = await log.record(Self.entry("three"))
+    #expect(log.problem == nil)
+    #expect(try self.lines(old).count == 4 && self.lines().count == 2)
+    #expect(try self.verify([old, self.path]).lines == 6)
   }
 
   @Test(.requiresRoot) func aFullDiskIsToldAndOvercome() async throws {

@@ -16,13 +16,15 @@ package final class AuditLog: Sendable {
   private struct State {
     var queue: [Waiting] = []
     var isDraining = false
-    var mustReopen = false
     var file: AuditFile
     var chain: AuditChain
     var lost = 0
     var written: Int64 = 0
     var lostEver: Int64 = 0
     var problem: AuditProblem?
+    /// The file was renamed, and no new one could be begun: lines go on into the old one, which may be
+    /// taken away. Tried again with every batch.
+    var rotationProblem: AuditProblem?
   }
 
   /// Beyond so many lines that wait for the disk, those who bring more wait too.
@@ -51,8 +53,8 @@ package final class AuditLog: Sendable {
     }
   }
 
-  /// Why lines cannot be written now; nil when they can.
-  package var problem: AuditProblem? { self.state.withLock { $0.problem } }
+  /// Why lines cannot be written now, or not where they belong; nil when they can.
+  package var problem: AuditProblem? { self.state.withLock { $0.problem ?? $0.rotationProblem } }
 
   /// For `/metrics`.
   struct Report: Hashable, Sendable {
@@ -63,7 +65,9 @@ package final class AuditLog: Sendable {
 
   var report: Report {
     self.state.withLock { state in
-      Report(hasFailed: state.problem != nil, written: state.written, lost: state.lostEver)
+      Report(
+        hasFailed: state.problem != nil || state.rotationProblem != nil, written: state.written,
+        lost: state.lostEver)
     }
   }
 
@@ -84,10 +88,13 @@ package final class AuditLog: Sendable {
     _ = await self.record(entry)
   }
 
-  /// After the file was renamed: goes on in a new one of the old name.
-  package func reopen() {
-    self.state.withLock { $0.mustReopen = true }
-    self.drainSoon()
+  /// After the file was renamed: goes on in a new one of the old name. Answers with what was in the way.
+  @discardableResult
+  package func reopen() async -> AuditProblem? {
+    await Self.thread.run {
+      self.rotate()
+      return self.state.withLock { $0.rotationProblem }
+    }
   }
 
   /// Lets another server write to the file; to be called when nothing is added any more.
@@ -115,24 +122,21 @@ package final class AuditLog: Sendable {
   // MARK: On the thread
 
   private func drain() {
-    while let (batch, mustReopen) = self.take() {
-      if mustReopen { self.rotate() }
-      let problem = batch.isEmpty ? nil : self.write(batch)
+    while let batch = self.take() {
+      if self.state.withLock({ $0.rotationProblem != nil }) { self.rotate() }
+      let problem = self.write(batch)
       for waiting in batch { waiting.writer?.resume(returning: problem) }
     }
   }
 
-  private func take() -> ([Waiting], Bool)? {
+  private func take() -> [Waiting]? {
     self.state.withLock { state in
-      guard !state.queue.isEmpty || state.mustReopen else {
+      guard !state.queue.isEmpty else {
         state.isDraining = false
         return nil
       }
-      defer {
-        state.queue = []
-        state.mustReopen = false
-      }
-      return (state.queue, state.mustReopen)
+      defer { state.queue = [] }
+      return state.queue
     }
   }
 
@@ -181,7 +185,7 @@ package final class AuditLog: Sendable {
   /// The old file's last line says that it goes on elsewhere; the new one's first links to it.
   private func rotate() {
     let old = self.state.withLock { $0.file }
-    guard old.wasRenamed else { return }
+    guard old.wasRenamed else { return self.state.withLock { $0.rotationProblem = nil } }
     do throws(AuditProblem) {
       let (file, end) = try AuditFile.open(self.path)
       guard end.chain == nil else {
@@ -189,10 +193,15 @@ package final class AuditLog: Sendable {
       }
       let last = Waiting(entry: AuditEntry(.rotated), time: Clock.wall(), writer: nil)
       if let problem = self.write([last]) { throw problem }
-      self.state.withLock { $0.file = file }
+      self.state.withLock { state in
+        state.file = file
+        state.rotationProblem = nil
+      }
       _ = self.write([Waiting(entry: AuditEntry(.opened), time: Clock.wall(), writer: nil)])
     } catch {
-      self.state.withLock { $0.problem = error }
+      self.state.withLock {
+        $0.rotationProblem = AuditProblem("lines still go into the renamed audit file: \(error)")
+      }
     }
   }
 }
