@@ -1,6 +1,7 @@
 package import GRPCCore
 import GRPCNghttp2
 import JobEngine
+import Linux
 package import Logging
 
 /// What every call passes: who calls, may they, and on the way out whatever went wrong as a status.
@@ -54,6 +55,10 @@ package struct Gate: ServerInterceptor {
   ) throws(RPCError) -> (Caller, Method) {
     guard let peer = context.transportSpecific as? PeerIdentity else {
       throw RPCError(code: .unauthenticated, message: "the client sent no certificate")
+    }
+    // The connection ends with its certificate, by a clock that knows nothing of steps and suspends.
+    guard peer.notAfter > Clock.wall() / 1_000_000_000 else {
+      throw RPCError(code: .unauthenticated, message: "the client's certificate has expired")
     }
     var caller = try Caller(peer, trustDomain: self.trustDomain, policy: self.policy.value)
     guard let method = Method(context.descriptor) else {

@@ -35,6 +35,8 @@ package final class LongCalls: Sendable {
 
   private struct State {
     var isOver = false
+    /// The last that a reload brought; a call may have been let in under the one before.
+    var policy: Policy?
     var next: UInt64 = 0
     var waiting: [UInt64: Waiter] = [:]
     var idle: CheckedContinuation<Void, Never>?
@@ -73,7 +75,11 @@ package final class LongCalls: Sendable {
 
   /// Ends those that `policy` does not allow.
   func checkAgain(under policy: Policy) {
-    for (ticket, waiter) in self.state.withLock({ $0.waiting }) {
+    let waiting = self.state.withLock { state in
+      state.policy = policy
+      return state.waiting
+    }
+    for (ticket, waiter) in waiting {
       guard let refusal = waiter.grounds.refusal(under: policy) else { continue }
       let isThere = self.state.withLock { $0.waiting.removeValue(forKey: ticket) != nil }
       if isThere { waiter.continuation.resume(returning: refusal) }
@@ -104,12 +110,13 @@ package final class LongCalls: Sendable {
     }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        let isOver = self.state.withLock { state in
-          if state.isOver || Task.isCancelled { return true }
+        let end: RPCError?? = self.state.withLock { state in
+          if state.isOver || Task.isCancelled { return .some(nil) }
+          if let refusal = state.policy.flatMap({ grounds.refusal(under: $0) }) { return refusal }
           state.waiting[ticket] = Waiter(grounds: grounds, continuation: continuation)
-          return false
+          return nil
         }
-        if isOver { continuation.resume(returning: nil) }
+        if let end { continuation.resume(returning: end) }
       }
     } onCancel: {
       let waiter = self.state.withLock { $0.waiting.removeValue(forKey: ticket) }

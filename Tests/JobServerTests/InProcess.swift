@@ -29,9 +29,11 @@ func peer(_ name: String, roles: [String], domain: String = "worker.local") -> P
   peer(uris: ["spiffe://\(domain)/user/\(name)"], roles: roles, commonName: name)
 }
 
-func peer(uris: [String], roles: [String], commonName: String? = nil) -> PeerIdentity {
+func peer(
+  uris: [String], roles: [String], commonName: String? = nil, notAfter: Int64 = .max
+) -> PeerIdentity {
   PeerIdentity(
-    commonName: commonName, organizations: roles, uris: uris, serial: "01", notAfter: 0,
+    commonName: commonName, organizations: roles, uris: uris, serial: "01", notAfter: notAfter,
     fingerprint: "00")
 }
 
