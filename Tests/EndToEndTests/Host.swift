@@ -67,6 +67,11 @@ final class Host: Sendable {
   /// Nil when none runs.
   var serverPID: Int32? { self.server.withLock { $0?.pid } }
 
+  /// Returns when the server has said `text` on stderr.
+  func waitForServer(_ text: String) async throws {
+    try await self.server.withLock { $0 }?.waitForError(text)
+  }
+
   /// Whether a script of the shell's succeeded.
   func shell(_ script: String) async throws -> Bool {
     let command = try RunningCommand(

@@ -108,6 +108,35 @@ import Testing
       let who = try await host.worker("auth", "whoami")
       #expect(who.text.contains("spiffe://worker.local/user/alice"), "\(who)")
       #expect(try await host.worker("info", as: "admin").text.contains(policy))
+
+      try File.writeNew(#"{"roles": {"admin": {"methods": {"*": "any"}}}}"#, to: policy)
+      kill(try #require(host.serverPID), SIGHUP)
+      try await host.waitForServer("policy read again")
+      let after = try await host.worker("list")
+      #expect(
+        after.code == 125 && after.stderr.contains("no role that this server knows"), "\(after)")
+    }
+  }
+
+  /// As orchestrators publish files: the name is a link through a folder that is a link, which is swapped.
+  @Test func aPolicyIsReadAgainWhenALinkOnItsWayIsSwapped() async throws {
+    try await Host.with { host in
+      try await host.stopServer()
+      let script = """
+        cd '\(host.path)' && mkdir -p mount/one mount/two && cd mount &&
+        echo '{"roles": {"admin": {"methods": {"*": "any"}}, "user": {"methods": {"*": "own"}}}}' \
+          >one/policy.json &&
+        echo '{"roles": {"admin": {"methods": {"*": "any"}}}}' >two/policy.json &&
+        ln -s one current && ln -s current/policy.json policy.json
+        """
+      #expect(try await host.shell(script))
+      try await host.startServer(["--policy", "\(host.path)/mount/policy.json"])
+      #expect(try await host.worker("list").code == 0)
+      #expect(try await host.shell("cd '\(host.path)/mount' && ln -s two new && mv -T new current"))
+      try await host.waitForServer("policy read again")
+      let after = try await host.worker("list")
+      #expect(
+        after.code == 125 && after.stderr.contains("no role that this server knows"), "\(after)")
     }
   }
 }

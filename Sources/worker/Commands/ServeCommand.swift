@@ -78,7 +78,9 @@ struct ServeCommand: LoopCommand, Sendable {
     _ = try folder.tls("server")  // what is missing is told before anything is opened
     let trustDomain = try folder.trustDomain()
     let address = try SocketAddress(parsing: self.listen)
-    let policy = try self.policy.map { try Path.absolute($0) }
+    let policy = self.policy.map { Path.fromRoot($0) }
+    // A link to it is followed anew at each reading; what it leads to now may be written in its place.
+    let policyFiles = try policy.map { [$0, try Path.absolute($0)] } ?? []
     _ = try Self.readPolicy(policy)
     let audit = try self.openAudit()
     let queue = try LogQueue()
@@ -96,7 +98,7 @@ struct ServeCommand: LoopCommand, Sendable {
             version: Version.current, cgroupVersion: worker.cgroupVersion))
         configuration.policy = { try Self.readPolicy(policy) }
         configuration.audit = audit
-        configuration.files = { folder.serverPaths + (policy.map { [$0] } ?? []) }
+        configuration.files = { folder.serverPaths + policyFiles }
         configuration.stopsJobs = self.stopJobsOnExit
         self.limits.apply(to: &configuration)
         configuration.limits.noticeDeadPeers(within: self.deadPeer)
@@ -209,6 +211,14 @@ enum Path {
     }
     defer { free(resolved) }
     return String(cString: resolved)
+  }
+
+  /// By the same names, from the root on.
+  static func fromRoot(_ path: String) -> String {
+    if path.hasPrefix("/") { return path }
+    guard let folder = getcwd(nil, 0) else { return path }
+    defer { free(folder) }
+    return "\(String(cString: folder))/\(path)"
   }
 }
 
