@@ -78,6 +78,16 @@ import Testing
     #expect(try Worker_V1_Job.array(fromJSONString: text).map(\.id) == ["a", "b"])
   }
 
+  @Test func theSameIsPrintedTheSame() throws {
+    let job = Worker_V1_Job.with { job in
+      for (name, value) in zip("hgfedcba", 0...) {
+        job.applied[String(name)] = .with { $0.value = "\(value)" }
+      }
+    }
+    let names = try JSON.text(job).split(separator: "\"").map(String.init).filter { $0.count == 1 }
+    #expect(names.filter { ("a"..."h").contains($0) } == "abcdefgh".map(String.init))
+  }
+
   @Test func anOutageIsToldToATerminalAtOnceAndToAFileAfterTwoSeconds() {
     func told(_ isTerminal: Bool, _ failures: [(String, Int64)]) -> [Bool] {
       var outage = Outage(isTerminal: isTerminal)

@@ -1,10 +1,16 @@
 import JobAPI
 import SwiftProtobuf
 
-/// The JSON mapping of protocol buffers, one line.
+/// The JSON mapping of protocol buffers, one line. Keys of maps are sorted: the same is printed the same.
 enum JSON {
+  private static let options: JSONEncodingOptions = {
+    var options = JSONEncodingOptions()
+    options.useDeterministicOrdering = true
+    return options
+  }()
+
   static func text(_ message: some SwiftProtobuf.Message) throws -> String {
-    try message.jsonString() + "\n"
+    try message.jsonString(options: self.options) + "\n"
   }
 
   static func text(_ job: Worker_V1_Job) throws -> String { try self.object(job) + "\n" }
@@ -15,12 +21,13 @@ enum JSON {
   }
 
   static func text(_ messages: [some SwiftProtobuf.Message]) throws -> String {
-    "[" + (try messages.map { try $0.jsonString() }.joined(separator: ",")) + "]\n"
+    "[" + (try messages.map { try $0.jsonString(options: self.options) }.joined(separator: ","))
+      + "]\n"
   }
 
   /// Every key that programs may rely on: the mapping leaves empty maps out.
   private static func object(_ job: Worker_V1_Job) throws -> String {
-    let text = try job.jsonString()
+    let text = try job.jsonString(options: self.options)
     guard job.applied.isEmpty, !job.id.isEmpty else { return text }
     return "{\"applied\":{}," + text.dropFirst()
   }
