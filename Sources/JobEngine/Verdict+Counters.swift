@@ -17,17 +17,29 @@ struct Counters {
   }
 
   /// Whether memory ran out at the job's own limit, and not at one above it or on the host. v2 counts
-  /// `oom` where the limit was; v1 counts in `failcnt` how often the own limit was met.
+  /// `oom` where the limit was. v1 has no count that says so on every kernel: memory.failcnt stays 0 where
+  /// memory and swap together are refused first. There the peak tells, which came up to the limit.
   func isOwnMemoryLimit(_ limits: Limits) -> Bool {
     if let events = self.contents["memory.events"],
       let count = KernelFile.value(of: "oom", in: events)
     {
       return count > 0
     }
-    if let count = self.contents["v1/memory.failcnt"] {
-      return Int64(count.prefix { $0 != "\n" }) != 0
+    guard let limit = limits.memory else { return false }
+    let reached = [
+      ("v1/memory.max_usage_in_bytes", limit),
+      ("v1/memory.memsw.max_usage_in_bytes", limit + (limits.memorySwap ?? 0)),
+    ].compactMap { file, limit in
+      self.number(in: file).map { $0 + Self.mostAtOnce > limit }
     }
-    return limits.memory != nil
+    return reached.isEmpty || reached.contains(true)
+  }
+
+  /// The kernel kills for want of at most 8 pages (PAGE_ALLOC_COSTLY_ORDER); for more it answers ENOMEM.
+  private static let mostAtOnce = 8 * Memory.pageSize
+
+  private func number(in file: String) -> Int64? {
+    self.contents[file].flatMap { Int64($0.prefix { $0 != "\n" }) }
   }
 
   /// What else the kernel had to refuse or take, for the end of the verdict's sentence.
@@ -52,7 +64,7 @@ struct Counters {
     let peak = self.usage.pidsPeak
     guard let limit = limits.pids else { return "a limit of processes above the job" }
     guard peak == 0 || peak >= limit else {
-      return "a limit of processes other than its own of \(limit)"
+      return "a limit of processes other than its present one of \(limit)"
     }
     return "its limit of processes"
   }

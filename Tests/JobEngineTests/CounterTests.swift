@@ -21,18 +21,33 @@ import Testing
 
   @Test(arguments: [
     [("memory.events", "max 0\noom 0\noom_kill 1\n")],
-    [("v1/memory.oom_control", "oom_kill 1\n"), ("v1/memory.failcnt", "0\n")],
-    [("v1/memory.oom_control", "oom_kill 1\n")],
+    [
+      ("v1/memory.oom_control", "oom_kill 1\n"), ("v1/memory.max_usage_in_bytes", "60000000\n"),
+      ("v1/memory.memsw.max_usage_in_bytes", "60000000\n"),
+    ],
   ])
   func lackOfMemoryAboveTheJobIsToldFromItsOwnLimit(evidence: [(String, String)]) {
-    let verdict = self.verdict(end: .signaled(number: 9), evidence: evidence)
-    #expect(verdict.reason == .oomKilled)
-    #expect(verdict.message.contains("above the job"))
+    for limit in [nil, 64 << 20] as [Int64?] {
+      let verdict = self.verdict(end: .signaled(number: 9), evidence: evidence) {
+        $0.limits.memory = limit
+      }
+      #expect(verdict.reason == .oomKilled)
+      #expect(verdict.message.contains("above the job"))
+    }
   }
 
+  /// On v1 memory.failcnt may be 0 then.
   @Test(arguments: [
     [("memory.events", "max 7\noom 1\noom_kill 1\n")],
-    [("v1/memory.oom_control", "oom_kill 1\n"), ("v1/memory.failcnt", "9\n")],
+    [
+      ("v1/memory.oom_control", "oom_kill 1\n"), ("v1/memory.max_usage_in_bytes", "67104768\n"),
+      ("v1/memory.memsw.max_usage_in_bytes", "67104768\n"),
+    ],
+    [
+      ("v1/memory.oom_control", "oom_kill 1\n"), ("v1/memory.max_usage_in_bytes", "50000000\n"),
+      ("v1/memory.memsw.max_usage_in_bytes", "67108864\n"),
+    ],
+    [("v1/memory.oom_control", "oom_kill 1\n")],
   ])
   func theOwnMemoryLimitIsNamed(evidence: [(String, String)]) {
     let verdict = self.verdict(end: .signaled(number: 9), evidence: evidence) {
@@ -60,7 +75,9 @@ import Testing
   }
 
   /// Older kernels count a refusal where the fork was tried, whoever's limit it was.
-  @Test(arguments: [(nil, "above the job"), (9, "other than its own of 9")] as [(Int64?, String)])
+  @Test(
+    arguments: [(nil, "above the job"), (9, "other than its present one of 9")]
+      as [(Int64?, String)])
   func aLimitOfProcessesAboveTheJobIsNotItsOwn(limit: Int64?, text: String) {
     let evidence = [("pids.events", "max 1\n"), ("pids.peak", "5\n")]
     let verdict = self.verdict(end: .exited(code: 2), evidence: evidence) {

@@ -12,6 +12,9 @@ import Testing
       #expect(job.applied["memory"]?.value == "\(32 << 20)")
       let status = try await worker.wait(job.id)
       #expect(status.verdict?.reason == .oomKilled)
+      #expect(
+        status.verdict?.message == "killed by the kernel: memory limit of \(32 << 20) bytes reached"
+      )
       #expect(status.verdict?.evidence.contains { $0.contains("oom_kill 1") } == true)
       #expect(status.usage.memoryPeakBytes <= 32 << 20)
       #expect(status.usage.memoryPeakBytes > 16 << 20)

@@ -113,5 +113,6 @@ extension CgroupSetting {
 }
 
 extension Memory {
-  fileprivate static let pageSize = Int64(sysconf(Int32(_SC_PAGESIZE)))
+  /// In bytes.
+  static let pageSize = Int64(sysconf(Int32(_SC_PAGESIZE)))
 }

@@ -59,7 +59,8 @@ enum Memory: Controller {
   static func evidence(_ version: CgroupVersion) -> [String] {
     switch version {
     case .v2: ["memory.events", "memory.peak"]
-    case .v1: ["memory.oom_control", "memory.max_usage_in_bytes", "memory.failcnt"]
+    case .v1:
+      ["memory.oom_control", "memory.max_usage_in_bytes", "memory.memsw.max_usage_in_bytes"]
     }
   }
 
