@@ -68,6 +68,8 @@ struct Birth: ~Copyable {
       try messages.readEnd.setNonBlocking()
       try stdout.readEnd.setNonBlocking()
       try stderr.readEnd.setNonBlocking()
+      // A PID 1 that is frozen takes no orders, and must not hold up who gives them.
+      try orders.writeEnd.setNonBlocking()
       return Birth(
         pid: pid, process: process, stdout: stdout.takeReadEnd(), stderr: stderr.takeReadEnd(),
         messages: messages.takeReadEnd(), orders: orders.takeWriteEnd())

@@ -162,7 +162,8 @@ extension KeeperLoop {
       switch action {
       case .announce: self.announce()
       case .forward(let signal):
-        // Fails only when PID 1 has ended, and then there is nobody to signal.
+        // Fails when PID 1 has ended, and there is nobody to signal; or has 64 Ki signals before it that
+        // it could not take: one more would be lost on the target, too, see signal(7).
         try? File.writeAll([UInt8(truncatingIfNeeded: signal)], to: self.birth.orders)
       case .kill:
         try? self.birth.process.signal(SIGKILL)  // ESRCH: it has ended already

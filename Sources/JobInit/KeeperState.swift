@@ -67,7 +67,8 @@ struct KeeperState: Hashable {
       self.timeoutAt = nil
       self.killAt = nil
       self.budget?.end()
-      return [.kill]
+      // A pause that came while PID 1 was telling us holds it back from ending, on v1 from dying, too.
+      return [.kill] + self.thawing()
     }
   }
 

@@ -43,6 +43,17 @@ import Testing
     }
   }
 
+  /// More than a pipe holds, and a frozen PID 1 takes none.
+  @Test func signalsWithoutEndToAPausedJobHoldUpNoStop() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker)
+      _ = try await worker.pause(id)
+      for _ in 0..<70_000 { try await worker.signal(id, 10) }
+      let status = try await worker.stop(id, grace: .zero, by: "bob")
+      #expect(status.verdict?.reason == .stopped)
+    }
+  }
+
   @Test func aKillEndsAPausedJob() async throws {
     try await withWorker { worker in
       let id = try await self.start(worker)

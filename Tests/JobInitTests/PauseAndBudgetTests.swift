@@ -12,6 +12,13 @@ import Testing
     return state
   }
 
+  /// As a task that v1 froze does not die.
+  @Test func anEndThatAPauseCameInBetweenIsThawed() {
+    var state = self.paused()
+    #expect(state.onMessage(.ended(.exited(code: 0)), now: 2) == [.kill, .thaw])
+    #expect(!state.isPaused)
+  }
+
   @Test func aResumeThawsOnce() {
     var state = self.paused()
     #expect(state.onControl(.resume, now: 2) == [.thaw])
