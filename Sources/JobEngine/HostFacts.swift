@@ -42,7 +42,7 @@ extension HostFacts {
   /// Reads them. Blocks.
   static func read(_ layout: CgroupLayout, disks: Disks) -> HostFacts {
     let online = self.list("/sys/devices/system/cpu/online") ?? CPUList(numbers: [0])
-    var facts = HostFacts(cores: online.numbers.count, cpus: self.cpus(layout) ?? online)
+    var facts = HostFacts(cores: online.count, cpus: self.cpus(layout) ?? online)
     facts.disks = disks
     // No such file: no bound is known.
     let text = (try? File.readText("/proc/sys/fs/nr_open")) ?? ""

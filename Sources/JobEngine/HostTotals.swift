@@ -75,8 +75,8 @@ extension HostTotals {
     guard let wanted, let bound, held + wanted > bound else { return }
     throw WorkerError(
       .resourceExhausted,
-      "\(name): the unfinished jobs of this host have \(self.text(held)) of the \(self.text(bound)) "
-        + "that the server allows, and this one asks for \(self.text(wanted)): ask for less, or wait "
+      "\(name): the unfinished jobs of this host have \(held.plain) of the \(bound.plain) "
+        + "that the server allows, and this one asks for \(wanted.plain): ask for less, or wait "
         + "for one to end")
   }
 
@@ -96,9 +96,5 @@ extension HostTotals {
   private static var hasSwap: Bool {
     // The first line is a headline, see swapon(8).
     ((try? File.readText("/proc/swaps")) ?? "").split(separator: "\n").count > 1
-  }
-
-  private static func text(_ value: Double) -> String {
-    value == value.rounded() ? "\(Int64(value))" : "\(value)"
   }
 }

@@ -49,7 +49,7 @@ struct LimitSurvey: Hashable, Sendable {
     if IO.limits.contains(limit), case .failure(let reason) = host.disks { return reason }
     if limit == .cpuset, let list = limits.cpuset.flatMap({ CPUList($0) }) {
       let missing = list.subtracting(host.cpus)
-      guard missing.numbers.isEmpty else {
+      guard missing.count == 0 else {
         return "processor \(missing) is not among those there are here: \(host.cpus)"
       }
     }

@@ -37,7 +37,7 @@ extension Limits {
     }
     if let weight = self.cpuWeight { try Self.check("cpu-weight", weight, in: Self.weights) }
     if let cpuset = self.cpuset, CPUList(cpuset) == nil {
-      throw .invalid("cpuset must be a list of processors, as 0-3,6, got '\(cpuset)'")
+      throw .invalid("cpuset must be a list of processors, as 0-3,6, got '\(cpuset.prefix(100))'")
     }
   }
 
@@ -66,7 +66,7 @@ extension Limits {
 
   private func validateIO() throws(WorkerError) {
     for (name, rate) in [("io-read", self.ioRead), ("io-write", self.ioWrite)] {
-      if let rate, rate < 1 { throw .invalid("\(name) must be at least 1, got \(rate)") }
+      if let rate { try Self.check(name, rate, in: 1...Self.maxMemory) }
     }
     for (name, rate) in [("io-read-ops", self.ioReadOps), ("io-write-ops", self.ioWriteOps)] {
       if let rate { try Self.check(name, rate, in: 1...Self.maxOperations) }

@@ -28,15 +28,15 @@ extension OwnerQuota {
       guard let wanted = spec.limits.taken[index] else {
         throw WorkerError(
           .failedPrecondition,
-          "the jobs of '\(owner)' may have \(Self.text(bound)) of \(quantity) together, so that each "
+          "the jobs of '\(owner)' may have \(bound.plain) of \(quantity) together, so that each "
             + "needs a limit: give --\(quantity)")
       }
       let held = others.reduce(0) { $0 + ($1.limits.taken[index] ?? 0) }
       guard held + wanted > bound else { continue }
       throw WorkerError(
         .resourceExhausted,
-        "\(quantity): the unfinished jobs of '\(owner)' have \(Self.text(held)) of "
-          + "\(Self.text(bound)), and this one asks for \(Self.text(wanted)): ask for less, or wait "
+        "\(quantity): the unfinished jobs of '\(owner)' have \(held.plain) of "
+          + "\(bound.plain), and this one asks for \(wanted.plain): ask for less, or wait "
           + "for one to end")
     }
     try self.checkOutput(spec, beside: others, owner: owner)
@@ -52,10 +52,6 @@ extension OwnerQuota {
       .resourceExhausted,
       "output: the unfinished jobs of '\(owner)' may keep \(held) of \(bound) bytes, and this one "
         + "\(wanted): give it a smaller --output-quota, or wait for one to end")
-  }
-
-  private static func text(_ value: Double) -> String {
-    value == value.rounded() ? "\(Int64(value))" : "\(value)"
   }
 }
 

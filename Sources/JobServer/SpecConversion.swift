@@ -31,6 +31,7 @@ extension JobSpec {
     let pairs = [message.environment, message.labels].joined()
     let places =
       message.binds.flatMap { [$0.source, $0.destination] } + message.tmpfs.map(\.destination)
+      + [message.workingDirectory, message.user, message.rootfs, message.limits.cpuset]
     let bytes =
       places.reduce(0) { $0 + $1.utf8.count } + message.command.reduce(0) { $0 + $1.utf8.count + 1 }
       + pairs.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 2 }

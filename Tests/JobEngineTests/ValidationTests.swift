@@ -103,6 +103,7 @@ import Testing
       (\.ioWeight, -1, "io-weight must be at least 1, got -1"),
       (\.ioWeight, .max, "io-weight must be at most 10000"),
       (\.pids, 4_194_305, "pids must be at most 4194304, got 4194305"),
+      (\.ioRead, .max, "io-read must be at most 1152921504606846976, got 9223372036854775807"),
       (\.ioReadOps, 4_294_967_295, "io-read-ops must be at most 4294967294, got 4294967295"),
       (\.ioWriteOps, .max, "io-write-ops must be at most 4294967294"),
     ] as [(any WritableKeyPath<Limits, Int64?> & Sendable, Int64, String)])

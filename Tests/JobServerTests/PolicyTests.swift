@@ -113,6 +113,27 @@ import Testing
     #expect(error?.message.hasPrefix("\(cap.option) is at most 100000000") == true)
   }
 
+  @Test(arguments: Cap.allCases.filter { ![.time, .cpuTime].contains($0) })
+  func whatNoHostHasIsRefusedAsAnythingElse(cap: Cap) throws {
+    let memory = cap == .memorySwap ? #""memory": 1, "# : ""
+    let bound = #"{"max": {\#(memory)"\#(cap.rawValue)": 300000}}"#
+    for cores in [1e300, .infinity] {
+      var spec = JobSpec(command: ["x"])
+      spec.limits.cpu = cap == .cpu ? cores : nil
+      spec.limits.cpuWeight = cap == .cpuWeight ? .max : nil
+      spec.limits.memory = cap == .memory ? .max : nil
+      spec.limits.memorySwap = cap == .memorySwap ? .max : nil
+      spec.limits.ioRead = cap == .ioRead ? .max : nil
+      spec.limits.ioWrite = cap == .ioWrite ? .max : nil
+      spec.limits.ioReadOps = cap == .ioReadOps ? .max : nil
+      spec.limits.ioWriteOps = cap == .ioWriteOps ? .max : nil
+      spec.limits.ioWeight = cap == .ioWeight ? .max : nil
+      spec.limits.pids = cap == .pids ? .max : nil
+      spec.outputQuota = cap == .output ? .max : nil
+      #expect(try Self.refusal(spec, bound)?.contains("is at most 300000") == true)
+    }
+  }
+
   @Test func outputThatNobodyAskedForStaysTheServersDefaultOrLess() throws {
     let caller = try Self.caller(try Self.policy(#"{"max": {"output": "1M"}}"#))
     let bounded = try Authorization.bounded(JobSpec(command: ["x"]), caller)

@@ -101,11 +101,10 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
   var hasTotal: Bool { ![.time, .cpuTime, .cpuWeight, .ioWeight].contains(self) }
 
   func text(_ value: Double) -> String {
-    let number = value == value.rounded() ? "\(Int64(value))" : "\(value)"
-    return switch self.unit {
-    case .number, .whole: number
-    case .bytes: "\(number) bytes"
-    case .seconds: "\(number) s"
+    switch self.unit {
+    case .number, .whole: value.plain
+    case .bytes: "\(value.plain) bytes"
+    case .seconds: "\(value.plain) s"
     }
   }
 }

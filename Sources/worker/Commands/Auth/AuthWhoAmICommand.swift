@@ -1,6 +1,7 @@
 import ArgumentParser
 import JobAPI
 import JobClient
+import JobEngine
 import PKI
 import SwiftProtobuf
 
@@ -48,14 +49,10 @@ struct AuthWhoAmICommand: ClientCommand {
       + bounds.filter { !$0.1.isEmpty }.map { name, values in
         (
           name,
-          values.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.number($0.value))" }
+          values.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.plain)" }
             .joined(separator: ", ")
         )
       }
-  }
-
-  private static func number(_ value: Double) -> String {
-    value == value.rounded() ? "\(Int64(value))" : "\(value)"
   }
 
   private static func column(_ name: String) -> String {
