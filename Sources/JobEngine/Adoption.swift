@@ -127,8 +127,10 @@ extension Worker {
       case .finished(let record, let exit):
         self.insert(id, record, start: try adoption.startRecord(id), exit: exit)
       case .alive(let record, let start, let keeper):
+        self.settleChange(of: id, record)
         self.watch(keeper, of: self.insert(id, record, start: start))
       case .nameless(let record, let start):
+        self.settleChange(of: id, record)
         self.watchLock(of: self.insert(id, record, start: start), adoption)
       case .lost(let record, let start):
         let exit = try Remains.settle(
@@ -139,6 +141,14 @@ extension Worker {
       }
     } catch {
       let problem = "\(self.state.path(id)): \(error)"
+      self.foundProblems.withLock { $0.append(problem) }
+    }
+  }
+
+  /// A failure is told; the job is not to be hidden for it.
+  private func settleChange(of id: JobID, _ record: JobRecord) {
+    do throws(StoreError) { try self.state.settleChange(of: id, record) } catch {
+      let problem = "\(self.state.path(id)): a change of its limits was cut short: \(error)"
       self.foundProblems.withLock { $0.append(problem) }
     }
   }

@@ -58,21 +58,35 @@ extension HostTotals {
     }
   }
 
-  /// Whether these limits fit beside those of the other unfinished jobs.
-  func check(_ limits: Limits, beside others: some Collection<Limits>) throws(WorkerError) {
-    try Self.check("cpu", limits.cpu, self.cpu, others.reduce(0) { $0 + ($1.cpu ?? 0) })
-    try Self.check(
-      "memory", limits.memory.map(Double.init), self.memory.map(Double.init),
-      others.reduce(0) { $0 + Double($1.memory ?? 0) })
-    try Self.check(
-      "pids", limits.pids.map(Double.init), self.pids.map(Double.init),
-      others.reduce(0) { $0 + Double($1.pids ?? 0) })
+  /// Whether these limits fit beside those of the other unfinished jobs. `old`: what a job that runs
+  /// has; what does not grow is no matter of a change, as the bound may be less by now.
+  func check(
+    _ limits: Limits, from old: Limits = Limits(), beside others: some Collection<Limits>
+  ) throws(WorkerError) {
+    for (name, quantity) in Self.quantities {
+      guard let wanted = quantity(limits), wanted > quantity(old) ?? 0 else { continue }
+      let held = others.reduce(0) { $0.plus(quantity($1) ?? 0) }
+      try Self.check(name, wanted, self.bound(name), held)
+    }
+  }
+
+  private static let quantities: [(String, @Sendable (Limits) -> Double?)] = [
+    ("cpu", { $0.cpu }), ("memory", { $0.memory.map(Double.init) }),
+    ("pids", { $0.pids.map(Double.init) }),
+  ]
+
+  private func bound(_ quantity: String) -> Double? {
+    switch quantity {
+    case "cpu": self.cpu
+    case "memory": self.memory.map(Double.init)
+    default: self.pids.map(Double.init)
+    }
   }
 
   private static func check(
-    _ name: String, _ wanted: Double?, _ bound: Double?, _ held: Double
+    _ name: String, _ wanted: Double, _ bound: Double?, _ held: Double
   ) throws(WorkerError) {
-    guard let wanted, let bound, held + wanted > bound else { return }
+    guard let bound, held.plus(wanted) > bound else { return }
     throw WorkerError(
       .resourceExhausted,
       "\(name): the unfinished jobs of this host have \(held.plain) of the \(bound.plain) "

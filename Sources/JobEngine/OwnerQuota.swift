@@ -23,23 +23,32 @@ extension OwnerQuota {
         "'\(owner)' has \(others.count) unfinished jobs, and \(jobs) are allowed: wait for one to "
           + "end, or stop one")
     }
+    try self.check(spec.limits, from: nil, beside: others.map(\.limits), owner: owner)
+    try self.checkOutput(spec, beside: others, owner: owner)
+  }
+
+  /// Whether these limits fit beside those of the owner's other jobs. `old`: what a job that runs has;
+  /// what does not grow is no matter of a change, as the bound may be less by now.
+  func check(
+    _ limits: Limits, from old: Limits?, beside others: [Limits], owner: String
+  ) throws(WorkerError) {
     for (index, quantity) in Limits.quantityNames.enumerated() {
       guard let bound = self.limits.quantities[index] else { continue }
-      guard let wanted = spec.limits.taken[index] else {
+      if let old, !limits.grows(from: old, at: index) { continue }
+      guard let wanted = limits.taken[index] else {
         throw WorkerError(
           .failedPrecondition,
           "the jobs of '\(owner)' may have \(bound.plain) of \(quantity) together, so that each "
             + "needs a limit: give --\(quantity)")
       }
-      let held = others.reduce(0) { $0 + ($1.limits.taken[index] ?? 0) }
-      guard held + wanted > bound else { continue }
+      let held = others.reduce(0) { $0.plus($1.taken[index] ?? 0) }
+      guard held.plus(wanted) > bound else { continue }
       throw WorkerError(
         .resourceExhausted,
         "\(quantity): the unfinished jobs of '\(owner)' have \(held.plain) of "
           + "\(bound.plain), and this one asks for \(wanted.plain): ask for less, or wait "
           + "for one to end")
     }
-    try self.checkOutput(spec, beside: others, owner: owner)
   }
 
   private func checkOutput(
@@ -70,6 +79,12 @@ extension Limits {
     var limits = self
     if limits.memory != nil { limits.memorySwap = limits.memorySwap ?? 0 }
     return limits.quantities
+  }
+
+  /// Without a limit there is nothing more to have.
+  fileprivate func grows(from old: Limits, at index: Int) -> Bool {
+    guard let before = old.taken[index] else { return false }
+    return self.taken[index].map { $0 > before } ?? true
   }
 
   fileprivate static let quantityNames = [

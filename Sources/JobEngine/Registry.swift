@@ -116,12 +116,12 @@ struct Registry: Sendable {
   mutating func change(
     _ job: Job, to limits: Limits, quota: OwnerQuota?
   ) throws(WorkerError) {
-    guard self.held[job.id] != nil else { return }  // it has just ended, and that will be told
-    try self.totals.check(limits, beside: self.held.filter { $0.key != job.id }.values)
-    var spec = job.record.spec
-    spec.limits = limits
+    guard let old = self.held[job.id] else { return }  // it has just ended, and that will be told
+    try self.totals.check(
+      limits, from: old, beside: self.held.filter { $0.key != job.id }.values)
     let owner = job.record.owner
-    try quota?.check(spec, beside: self.unfinished(of: owner, but: job.id), owner: owner)
+    let others = self.unfinished(of: owner, but: job.id).map(\.limits)
+    try quota?.check(limits, from: old, beside: others, owner: owner)
     self.held[job.id] = limits
   }
 

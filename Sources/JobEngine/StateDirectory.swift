@@ -10,8 +10,6 @@ final class StateDirectory: Sendable {
   private let lock: OwnedDescriptor
   private let programFile: OwnedDescriptor
 
-  /// Names of folders that are being deleted begin so.
-
   /// Opens the directory, makes it when missing, and locks it.
   init(_ path: String, program: String) throws(WorkerError) {
     do throws(SystemError) {

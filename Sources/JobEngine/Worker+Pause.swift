@@ -20,9 +20,12 @@ extension Worker {
     let job = try self.job(id)
     if job.state.value.phase == .starting { try await job.waitUntilStarted() }
     try Self.check(job, frozen)
-    let state = self.state
-    let freezer = try await Self.threads.run { () throws(WorkerError) in
-      try Self.freezer(of: job, in: state)
+    let cgroup = try await self.cgroup(of: job)
+    guard let freezer = CgroupFreezer(unified: cgroup.unified, legacy: cgroup.legacy) else {
+      if try await self.isEnding(job, cgroup) { try Self.check(job, frozen) }
+      throw WorkerError(
+        .failedPrecondition,
+        "this host cannot pause jobs: it has neither cgroup2 nor the v1 controller 'freezer'")
     }
     try await self.tell(job, frozen ? .pause : .resume)
     // A thread of its own: a process that is stuck in the kernel must not hold up other jobs.
@@ -33,6 +36,7 @@ extension Worker {
       }
     }
     guard !done else { return try await self.status(id) }
+    _ = try await self.isEnding(job, cgroup)
     try Self.check(job, frozen)
     if frozen { try await self.tell(job, .resume) }
     throw WorkerError(
@@ -51,24 +55,6 @@ extension Worker {
       throw WorkerError(.failedPrecondition, "job \(job.id) is being stopped: it cannot be paused")
     case .starting, .running, .stopping: break
     }
-  }
-
-  private static func freezer(
-    of job: Job, in state: StateDirectory
-  ) throws(WorkerError) -> CgroupFreezer {
-    do throws(StoreError) {
-      let plan = try LaunchPlan(state.read(JobDirectory.launch, of: job.id))
-      if let freezer = CgroupFreezer(unified: plan.cgroup2, legacy: plan.cgroupsV1) {
-        return freezer
-      }
-    } catch {
-      throw WorkerError(.internal, "cannot read the plan of job \(job.id): \(error)")
-    }
-    // It has just ended, or nothing here can freeze.
-    try self.check(job, true)
-    throw WorkerError(
-      .failedPrecondition,
-      "this host cannot pause jobs: it has neither cgroup2 nor the v1 controller 'freezer'")
   }
 }
 

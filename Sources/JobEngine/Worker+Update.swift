@@ -36,17 +36,27 @@ extension Worker {
       try registry.change(job, to: new, quota: quota)
     }
     do throws(WorkerError) {
-      let launcher = self.launcher
       let applied = try await Self.threads.run { () throws(WorkerError) in
-        try launcher.change(job, from: old, to: new, changes)
+        try self.changeUnlessClosed(job, from: old, to: new, changes)
       }
       job.state.change { $0.updated(new, applied) }
     } catch {
       self.registry.change { $0.takeBack(old, of: job) }
+      _ = try await self.isEnding(job, try await self.cgroup(of: job))
       guard job.state.value.isOver else { throw error }
       throw WorkerError(
         .failedPrecondition, "job \(job.id) has finished: there is nothing to change")
     }
+  }
+
+  /// Closing waits for it: afterwards what is on disk is the next worker's. Blocks.
+  private func changeUnlessClosed(
+    _ job: Job, from old: Limits, to new: Limits, _ changes: Limits
+  ) throws(WorkerError) -> [String: AppliedLimit] {
+    self.endings.change { $0 += 1 }
+    defer { self.endings.change { $0 -= 1 } }
+    guard !job.state.value.isClosed else { throw .closing }
+    return try self.launcher.change(job, from: old, to: new, changes)
   }
 }
 
@@ -55,7 +65,7 @@ extension Launcher {
   func change(
     _ job: Job, from old: Limits, to new: Limits, _ changes: Limits
   ) throws(WorkerError) -> [String: AppliedLimit] {
-    let cgroup = try self.cgroup(of: job)
+    let cgroup = try self.state.cgroup(of: job.id)
     let host = self.host(for: new, of: job.record.spec)
     let survey = LimitSurvey(new, layout: self.layout, host: host)
     for name in changes.asked {
@@ -66,13 +76,28 @@ extension Launcher {
     let before = LimitSurvey(old, layout: self.layout, host: host).enforceable
     let change = try CgroupChange(
       cgroup, from: before, to: survey.enforceable, disks: host.disks.all)
-    let held = job.state.value.applied.merging(try change.apply()) { $1 }
-    let applied = survey.applied(held)
+    return try self.keep(new, of: job, change) { written in
+      let held = job.state.value.applied
+      // What was not asked for is held as before, whatever became of the host since.
+      let asked = Set(changes.asked.map(\.rawValue)).union(written.keys)
+      return survey.applied(held.merging(written) { $1 }).filter { asked.contains($0.key) }
+        .merging(held) { new, _ in new }
+    }
+  }
+
+  /// Makes the change and writes it down; answers with `applied`, of what the kernel shows.
+  private func keep(
+    _ limits: Limits, of job: Job, _ change: CgroupChange,
+    _ applied: ([String: AppliedLimit]) -> [String: AppliedLimit]
+  ) throws(WorkerError) -> [String: AppliedLimit] {
+    try self.note(UnfinishedChange(limits: limits, before: change.before), of: job.id)
+    defer { self.removeNote(of: job.id) }
+    let applied = applied(try change.apply())
     do throws(SystemError) {
       // On disk before anyone is told: the next worker shows the same.
       try File.replace(
         JobDirectory.limits, in: try self.state.open(job.id),
-        with: LimitsRecord(limits: new, applied: applied).encoded())
+        with: LimitsRecord(limits: limits, applied: applied).encoded())
     } catch {
       change.takeBack()
       throw WorkerError(
@@ -81,11 +106,20 @@ extension Launcher {
     return applied
   }
 
-  private func cgroup(of job: Job) throws(WorkerError) -> Cgroup {
-    do throws(StoreError) {
-      return Cgroup(try LaunchPlan(self.state.read(JobDirectory.launch, of: job.id)))
+  private func note(_ change: UnfinishedChange, of id: JobID) throws(WorkerError) {
+    do throws(SystemError) {
+      // Not durable: it means nothing after a reboot, which ends the job.
+      try File.replace(
+        JobDirectory.change, in: try self.state.open(id), with: change.encoded(), durable: false)
     } catch {
-      throw WorkerError(.internal, "cannot read the plan of job \(job.id): \(error)")
+      throw WorkerError(
+        .internal, "cannot note the new limits of job \(id), so they stay as they are: \(error)")
     }
+  }
+
+  /// What is left is the next worker's to remove.
+  private func removeNote(of id: JobID) {
+    guard let folder = try? self.state.open(id) else { return }
+    try? File.remove(JobDirectory.change, in: folder)
   }
 }

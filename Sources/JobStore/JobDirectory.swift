@@ -1,13 +1,15 @@
 /// The folder of one job: `jobs/ID/` below the state directory, 0700.
 ///
 /// Written by the engine before the start: `spec`, `launch`, `lock`, `control`, `files/`;
-/// later `limits`.
+/// later `limits`, `change`.
 /// Written by the keeper: `started`, `output.*`, `exit`.
 package enum JobDirectory {
   /// What was asked, by whom and when (the engine's own record).
   package static let spec = "spec"
   /// What a later change made of its limits; only there once there was one.
   package static let limits = "limits"
+  /// A change of its limits that is under way, to be taken back by a worker that finds it.
+  package static let change = "change"
   /// What keeper and init do, a `LaunchPlan`.
   package static let launch = "launch"
   /// Held by the keeper with flock(2) for as long as it lives.

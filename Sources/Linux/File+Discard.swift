@@ -13,6 +13,13 @@ extension File {
     try self.truncate(file, to: 0)
   }
 
+  package static func remove(
+    _ name: String, in folder: borrowing OwnedDescriptor
+  ) throws(SystemError) {
+    let raw = folder.rawValue
+    try check("unlink(\(name))") { unlinkat(raw, name, 0) }
+  }
+
   /// Whether the open file has no name any more.
   package static func isUnlinked(
     _ descriptor: borrowing OwnedDescriptor

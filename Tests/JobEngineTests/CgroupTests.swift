@@ -223,6 +223,15 @@ import Testing
     }
   }
 
+  @Test func swapThatCannotBeLimitedIsShownWhereTheBestIsEnough() throws {
+    let folder = try TemporaryFolder()
+    var setting = CgroupSetting("memory.swap.max", 0, for: .memorySwap)
+    setting.implied = true
+    var applied = AppliedLimits(bestEffort: true)
+    try applied.apply(setting, in: folder.path, swaps: "head\n/dev/sda2 partition 1 0 -2\n")
+    #expect(applied.byName["memorySwap"]?.unenforced?.contains("swapaccount=1") == true)
+  }
+
   @Test func controllersAreHandedOnToTheJobs() throws {
     let folder = try TemporaryFolder()
     let root = try File.openFolder(folder.path)

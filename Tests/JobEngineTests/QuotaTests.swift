@@ -71,6 +71,18 @@ import Testing
     _ = try Self.reserve(&registry, Self.spec(memory: 40 << 20, cpu: 0.5), quota)
   }
 
+  @Test func whatFitsExactlyFits() throws {
+    var registry = self.registry
+    var quota = OwnerQuota()
+    quota.limits.cpu = 3.3
+    registry.totals.cpu = 3.3
+    for _ in 0..<3 { _ = try Self.reserve(&registry, Self.spec(cpu: 1.1), quota) }
+    let more = #expect(throws: WorkerError.self) {
+      try Self.reserve(&registry, Self.spec(cpu: 0.01), quota)
+    }
+    #expect(more?.message.contains("have 3.3 of the 3.3 ") == true, "\(more?.message ?? "")")
+  }
+
   @Test func aJobWithoutALimitWouldTakeAll() throws {
     var registry = self.registry
     var quota = OwnerQuota()

@@ -63,6 +63,26 @@ import Testing
     #expect(try File.readText("\(folder.path)/cpu.max").hasPrefix("100000 100000"))
   }
 
+  @Test func aChangeThatWasMadeStays() throws {
+    let folder = try TemporaryFolder()
+    let state = try StateDirectory("\(folder.path)/state", program: "/proc/self/exe")
+    let id = JobID.random()
+    try File.makeFolders(state.path(id))
+    try self.write("9\n", "pids.max", folder)
+    var spec = JobSpec(command: ["true"])
+    spec.limits.pids = 9
+    let change = UnfinishedChange(
+      limits: spec.limits, before: [.init(path: "\(folder.path)/pids.max", value: "20")])
+    #expect(try UnfinishedChange(change.encoded()) == change)
+    try File.replace(
+      JobDirectory.change, in: try state.open(id), with: change.encoded(), durable: false)
+    let record = JobRecord(
+      spec: spec, owner: "alice", createTime: 0, requestID: nil, uid: 1, gid: 1)
+    try state.settleChange(of: id, record)
+    #expect(try File.readText("\(folder.path)/pids.max") == "9\n")
+    #expect(try !File.exists(JobDirectory.change, in: state.open(id)))
+  }
+
   @Test func aLimitWithoutAGroupIsRefused() throws {
     let folder = try TemporaryFolder()
     var new = Limits()
@@ -159,6 +179,29 @@ import Testing
     await second.close()
   }
 
+  @Test func aChangeThatAServerWasKilledInIsTakenBack() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    let id = try await self.sleeper(first) { $0.pids = 20 }
+    let cgroup = try await first.cgroup(of: first.job(id))
+    let pids = try #require(
+      cgroup.folders.map { "\($0)/pids.max" }.first { File.exists(path: $0) })
+    var limits = try await first.status(id).spec.limits
+    limits.pids = 9
+    let change = UnfinishedChange(limits: limits, before: [.init(path: pids, value: "20")])
+    try File.replace(
+      JobDirectory.change, in: try first.state.open(id), with: change.encoded(), durable: false)
+    try File.writeText("9", to: pids)
+    await first.close()
+    let second = try await Worker.open(configuration(folder))
+    #expect(second.problems.isEmpty)
+    #expect(try File.readText(pids) == "20\n")
+    #expect(try await second.status(id).applied["pids"]?.value == "20")
+    #expect(try !File.exists(JobDirectory.change, in: second.state.open(id)))
+    _ = try await second.stop(id, grace: .zero, by: "bob")
+    await second.close()
+  }
+
   @Test func whatIsFinishedCannotBeChanged() async throws {
     try await withWorker { worker in
       let job = try await worker.start(JobSpec(command: ["true"]), owner: "alice")
@@ -184,6 +227,12 @@ import Testing
       }
       changes.pids = 15
       #expect(try await worker.update(id, changes, quota: quota).applied["pids"]?.value == "15")
+      // A bound that was lowered since: less of anything can still be given, more of nothing else.
+      quota.jobs = 1
+      quota.limits.pids = 4
+      quota.limits.memory = 1 << 20
+      changes.pids = 14
+      #expect(try await worker.update(id, changes, quota: quota).applied["pids"]?.value == "14")
     }
   }
 }

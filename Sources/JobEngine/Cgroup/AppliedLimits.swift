@@ -11,13 +11,16 @@ struct AppliedLimits: Hashable, Sendable {
     self.bestEffort = bestEffort
   }
 
-  mutating func apply(_ setting: CgroupSetting, in folder: String) throws(WorkerError) {
+  mutating func apply(
+    _ setting: CgroupSetting, in folder: String,
+    swaps: @autoclosure () -> String = (try? File.readText("/proc/swaps")) ?? ""
+  ) throws(WorkerError) {
     let path = "\(folder)/\(setting.file)"
-    if setting.implied, !File.exists(path: path) {
-      // No such file: a kernel without swap.
-      return try Self.checkNoSwap(setting, swaps: (try? File.readText("/proc/swaps")) ?? "")
-    }
     do throws(WorkerError) {
+      if setting.implied, !File.exists(path: path) {
+        // No such file: a kernel without swap, or one that does not count it.
+        return try Self.checkNoSwap(setting, swaps: swaps())
+      }
       let value = try Self.value(of: setting, above: folder)
       try Self.write(value, setting, to: path)
       let shown = try Self.readBack(setting, from: path)

@@ -46,6 +46,9 @@ struct Cgroup: Hashable, Sendable {
     }
   }
 
+  /// The keeper is removing it, or has: it does that once every process of the job is dead.
+  var isGone: Bool { self.folders.contains { !File.exists(path: $0) } }
+
   /// Removes every folder; answers false while a process is left in one.
   @discardableResult
   func remove() -> Bool {

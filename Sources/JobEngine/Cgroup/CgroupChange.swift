@@ -41,19 +41,20 @@ struct CgroupChange {
   /// Sets all of it back, for a change that was made and could not be kept.
   func takeBack() { _ = self.takeBack(self.steps[...]) }
 
-  /// In reverse, so that what had to be written first is the last to go.
+  /// What is there now, in the order in which it has to be set back.
+  var before: [UnfinishedChange.Setting] { Self.before(self.steps[...]) }
+
   private func takeBack(_ steps: ArraySlice<Step>) -> String {
-    var failed: [String] = []
-    for step in steps.reversed() {
-      guard let before = step.before else { continue }
-      do throws(SystemError) {
-        try File.writeText(before, to: "\(step.folder)/\(step.setting.file)")
-      } catch {
-        failed.append("\(error)")
-      }
+    let failed = UnfinishedChange(limits: Limits(), before: Self.before(steps)).takeBack()
+    guard !failed.isEmpty else { return "nothing was changed" }
+    return "not all could be set back: \(failed.map(\.description).joined(separator: ", "))"
+  }
+
+  /// In reverse, so that what had to be written first is the last to go.
+  private static func before(_ steps: ArraySlice<Step>) -> [UnfinishedChange.Setting] {
+    steps.reversed().compactMap { step in
+      step.before.map { .init(path: "\(step.folder)/\(step.setting.file)", value: $0) }
     }
-    return failed.isEmpty
-      ? "nothing was changed" : "not all could be set back: \(failed.joined(separator: ", "))"
   }
 
   private static func steps(
