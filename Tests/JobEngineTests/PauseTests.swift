@@ -43,6 +43,20 @@ import Testing
     }
   }
 
+  /// Its cgroups go before its end is written down: nobody is to be told of what is not there.
+  @Test func aJobWhoseCgroupIsGoneIsWaitedFor() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker)
+      let job = try worker.job(id)
+      let cgroup = try await worker.cgroup(of: job)
+      #expect(try await !worker.isEnding(job, cgroup))
+      let gone = Cgroup(unified: "/sys/fs/cgroup/no-such-folder", legacy: [])
+      async let isOver = worker.isEnding(job, gone)
+      _ = try await worker.stop(id, grace: .zero, by: "bob")
+      #expect(try await isOver && job.state.value.isOver)
+    }
+  }
+
   /// More than a pipe holds, and a frozen PID 1 takes none.
   @Test func signalsWithoutEndToAPausedJobHoldUpNoStop() async throws {
     try await withWorker { worker in

@@ -57,32 +57,17 @@ extension Usage {
   }
 
   private mutating func takeIO(_ contents: [String: String]) {
+    var traffic = DiskTraffic()
     if let stat = contents["io.stat"] {
-      // A line is `MAJ:MIN rbytes=N wbytes=N rios=N …`.
-      for word in stat.split(whereSeparator: \.isWhitespace) {
-        if word.hasPrefix("rbytes=") { self.ioReadBytes += Int64(word.dropFirst(7)) ?? 0 }
-        if word.hasPrefix("wbytes=") { self.ioWriteBytes += Int64(word.dropFirst(7)) ?? 0 }
-        if word.hasPrefix("rios=") { self.ioReadOps += Int64(word.dropFirst(5)) ?? 0 }
-        if word.hasPrefix("wios=") { self.ioWriteOps += Int64(word.dropFirst(5)) ?? 0 }
-      }
-      return
+      traffic.take(stat: stat)
+    } else {
+      traffic.take(contents["v1/blkio.throttle.io_service_bytes"], \.readBytes, \.writeBytes)
+      traffic.take(contents["v1/blkio.throttle.io_serviced"], \.readOps, \.writeOps)
     }
-    let bytes = contents["v1/blkio.throttle.io_service_bytes"]
-    (self.ioReadBytes, self.ioWriteBytes) = Self.readsAndWrites(bytes)
-    (self.ioReadOps, self.ioWriteOps) =
-      Self.readsAndWrites(contents["v1/blkio.throttle.io_serviced"])
-  }
-
-  /// Sums of a file whose lines are `MAJ:MIN Read N`.
-  private static func readsAndWrites(_ text: String?) -> (Int64, Int64) {
-    var sums: (Int64, Int64) = (0, 0)
-    for line in (text ?? "").split(separator: "\n") {
-      let words = line.split(separator: " ")
-      guard words.count == 3, let count = Int64(words[2]) else { continue }
-      if words[1] == "Read" { sums.0 += count }
-      if words[1] == "Write" { sums.1 += count }
-    }
-    return sums
+    self.ioReadBytes = traffic.total(\.readBytes)
+    self.ioWriteBytes = traffic.total(\.writeBytes)
+    self.ioReadOps = traffic.total(\.readOps)
+    self.ioWriteOps = traffic.total(\.writeOps)
   }
 
   private static func number(_ text: String?) -> Int64? {
