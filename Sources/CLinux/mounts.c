@@ -123,12 +123,15 @@ static int write_map(int proc, pid_t pid, const char *file, uint32_t first, uint
   return written == size ? 0 : -1;
 }
 
-// A process that holds new namespaces until it is killed; -1 and errno.
+// A process that holds new namespaces until it is killed, or its parent has ended; -1 and errno. It
+// keeps no descriptor: what others wait for the end of must not stay open with it.
 static pid_t hold_namespaces(int flags) {
+  pid_t parent = getpid();
   pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
-  if (pid == 0)
-    for (;;) syscall(SYS_pause);
-  return pid;
+  if (pid != 0) return pid;
+  syscall(SYS_close_range, 0, ~0u, 0);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) _exit(1);
+  for (;;) syscall(SYS_pause);
 }
 
 static int open_namespace(int proc, pid_t pid, const char *kind) {

@@ -10,6 +10,7 @@ struct NetworkProgram {
   /// Of this uid and above, one a job: below the ids of the usual 32-bit signed numbers' end, above
   /// systemd's foreign ids. It owns no file.
   private static let firstUser: UInt32 = 0x7fff_0000
+  static let users = Self.firstUser...Self.firstUser + 0xffff
 
   /// Its path; throws when there is none, before anything is made for a job.
   func find() throws(WorkerError) -> String {
@@ -29,6 +30,23 @@ struct NetworkProgram {
     guard spec.network == .nat else { return nil }
     let user = Self.firstUser + (uid ^ uid >> 16) & 0xffff
     return OutgoingNetwork(program: try self.find(), user: user)
+  }
+}
+
+extension ResolvedUser {
+  /// A network with a way out belongs to a user of its own, and the kernel gives him every capability over
+  /// it, user_namespaces(7). Nobody may be him, or become him.
+  func checkNetwork(_ network: JobSpec.Network) throws(WorkerError) {
+    guard !NetworkProgram.users.contains(self.uid) else {
+      throw .invalid(
+        "the user ids \(NetworkProgram.users.lowerBound) to \(NetworkProgram.users.upperBound) are set "
+          + "apart for the networks of jobs, got \(self.uid)")
+    }
+    guard network == .nat, self.uid == 0 else { return }
+    throw .invalid(
+      "a job that is root on the host cannot have the network nat: it could undo the bounds of that "
+        + "network; make it root inside alone (--userns), run it as another user, or give it the network "
+        + "none or host")
   }
 }
 
