@@ -26,15 +26,7 @@ package enum Folder {
     let top = name.utf8CString.map { $0 }
     if try self.removeFile(top, in: folder.rawValue) { return }
     var tree = Tree(top: top)
-    while let next = tree.folders.last {
-      try tree.empty(next, in: folder, while: goesOn)
-      if tree.folders.last == next {
-        guard unlinkat(folder.rawValue, next, AT_REMOVEDIR) == 0 || errno == ENOENT else {
-          throw self.failure(next)
-        }
-        tree.folders.removeLast()
-      }
-    }
+    while let next = tree.next { try tree.remove(next, in: folder, while: goesOn) }
   }
 
   /// Calls `body` with each name and its NUL. `body` may remove what it is given, see readdir(3).
@@ -72,45 +64,78 @@ package enum Folder {
 }
 
 /// A tree being removed: its top folder, and those that were found in it and moved up beside it.
+///
+/// These have numbers for names, given in turn, so that a tree of any width is some ranges of numbers: what
+/// a job leaves must not decide how much memory its removal takes.
 private struct Tree {
-  var folders: [[CChar]]
+  private var top: [CChar]?
+  /// Of the folders to be emptied yet.
+  private var numbers: [Range<Int>] = []
   private var moved = 0
   /// So that two removals in one parent cannot meet.
   private let prefix = Folder.removingPrefix + "\(UInt64.random(in: 0 ... .max))"
 
   init(top: [CChar]) {
-    self.folders = [top]
+    self.top = top
   }
 
-  /// Removes the files of a folder and moves its folders up, to be emptied next.
-  mutating func empty(
+  /// The folder to remove next.
+  var next: [CChar]? { self.numbers.last.map { self.name($0.upperBound - 1) } ?? self.top }
+
+  private func name(_ number: Int) -> [CChar] { Array("\(self.prefix)-\(number)".utf8CString) }
+
+  /// Removes `next` after its files; its folders have been moved up then, to be next.
+  mutating func remove(
     _ name: [CChar], in parent: borrowing OwnedDescriptor, while goesOn: () -> Bool
   ) throws(SystemError) {
+    let first = self.moved
+    var removed = 0
+    repeat {
+      removed = try self.empty(name, in: parent, while: goesOn)
+      if unlinkat(parent.rawValue, name, AT_REMOVEDIR) == 0 || errno == ENOENT {
+        return self.leave(adding: first..<self.moved)
+      }
+      // One that still has something in it was read before that came; nothing came: it is the end.
+    } while errno == ENOTEMPTY && removed > 0
+    throw Folder.failure(name)
+  }
+
+  private mutating func leave(adding found: Range<Int>) {
+    if let last = self.numbers.popLast() {
+      if last.count > 1 { self.numbers.append(last.dropLast()) }
+    } else {
+      self.top = nil
+    }
+    if !found.isEmpty { self.numbers.append(found) }
+  }
+
+  /// Answers with how many entries are gone.
+  private mutating func empty(
+    _ name: [CChar], in parent: borrowing OwnedDescriptor, while goesOn: () -> Bool
+  ) throws(SystemError) -> Int {
     let raw = openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     guard raw >= 0 else {
-      if errno == ENOENT { return }
+      if errno == ENOENT { return 0 }
       throw Folder.failure(name)
     }
     let folder = OwnedDescriptor(owning: raw)
-    var found: [[CChar]] = []
+    var removed = 0
     try Folder.forEach(in: folder) { child throws(SystemError) in
       guard goesOn() else { throw SystemError(call: "remove", errno: ECANCELED) }
-      if try !Folder.removeFile(child, in: raw) { found.append(child) }
+      if try !Folder.removeFile(child, in: raw) { try self.moveUp(child, from: raw, to: parent) }
+      removed += 1
     }
-    for child in found { try self.moveUp(child, from: folder, to: parent) }
+    return removed
   }
 
   private mutating func moveUp(
-    _ child: [CChar], from folder: borrowing OwnedDescriptor,
-    to parent: borrowing OwnedDescriptor
+    _ child: [CChar], from folder: CInt, to parent: borrowing OwnedDescriptor
   ) throws(SystemError) {
     // An empty one, the usual leaf, need not move.
-    if unlinkat(folder.rawValue, child, AT_REMOVEDIR) == 0 { return }
-    self.moved += 1
-    let name = Array("\(self.prefix)-\(self.moved)".utf8CString)
-    guard renameat(folder.rawValue, child, parent.rawValue, name) == 0 else {
+    if unlinkat(folder, child, AT_REMOVEDIR) == 0 { return }
+    guard renameat(folder, child, parent.rawValue, self.name(self.moved)) == 0 else {
       throw Folder.failure(child)
     }
-    self.folders.append(name)
+    self.moved += 1
   }
 }

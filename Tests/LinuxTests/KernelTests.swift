@@ -38,6 +38,17 @@ import Testing
     #expect(throws: SystemError.self) { _ = try ProcessIdentity(of: 0x3fff_ffff) }
   }
 
+  @Test func aTreeOfAnyShapeIsRemoved() throws {
+    try withFolder { folder, path in
+      let chain = repeatElement("d", count: 300).joined(separator: "/")
+      try File.makeFolders("\(path)/tree/\(chain)")
+      for index in 0..<3000 { try File.makeFolders("\(path)/tree/wide/\(index)/in/side") }
+      #expect(throws: SystemError.self) { try Folder.removeTree("tree", in: folder) { false } }
+      try Folder.removeTree("tree", in: folder)
+      #expect(try Folder.names(in: folder) == [])
+    }
+  }
+
   @Test func aTreeIsRemovedWithoutFollowingLinks() throws {
     try withFolder { folder, path in
       try File.makeFolders("\(path)/tree/a/b")
