@@ -168,8 +168,20 @@ import Testing
     var spec = JobSpec(command: ["/usr/bin/make"])
     spec.environment = ["LD_PRELOAD": "/srv/a", "PATH": "/"]
     let refusal = try Self.refusal(spec, #"{"commands": ["/usr/bin/make"]}"#)
-    #expect(refusal?.contains("LD_PRELOAD") == true)
+    #expect(refusal?.contains("the variable LD_PRELOAD (--env)") == true)
     #expect(try Self.refusal(spec, "{}") == nil)
+    spec.environment = ["LC_TIME": "C", "TZ": "UTC"]
+    #expect(try Self.refusal(spec, #"{"commands": ["/usr/bin/make"]}"#) == nil)
+  }
+
+  @Test func variablesAreThoseListed() throws {
+    var spec = JobSpec(command: ["/usr/bin/make"])
+    spec.environment = ["APP_MODE": "x", "DEBUG": "1"]
+    let job = #"{"commands": ["/usr/bin/make"], "environment": ["APP_*", "DEBUG"]}"#
+    #expect(try Self.refusal(spec, job) == nil)
+    spec.environment["APPLE"] = ""
+    #expect(try Self.refusal(spec, job)?.contains("the variable APPLE") == true)
+    #expect(try Self.refusal(spec, #"{"environment": []}"#) != nil)
   }
 
   @Test(arguments: ["none", "nat", "host"])

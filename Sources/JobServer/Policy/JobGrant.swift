@@ -18,6 +18,8 @@ package struct JobGrant: Hashable, Sendable {
   var without: Set<String> = []
   /// Absolute paths of programs, or of folders with a slash at the end; nil: any program.
   var commands: Set<String>?
+  /// Names of variables, or what names begin with and a `*`, that a program may be given; nil: any.
+  var environment: Set<String>?
   /// The most of each quantity that one job may have.
   var max: [Cap: Double] = [:]
   /// The most that all unfinished jobs of one owner may have together.
@@ -57,6 +59,7 @@ package struct JobGrant: Hashable, Sendable {
     sum.namespaces.formUnion(other.namespaces)
     sum.without.formUnion(other.without)
     sum.commands = self.commands.flatMap { own in other.commands.map { own.union($0) } }
+    sum.environment = self.environment.flatMap { own in other.environment.map { own.union($0) } }
     sum.max = Self.wider(self.max, other.max)
     sum.total = Self.wider(self.total, other.total)
     sum.jobs = self.jobs.flatMap { own in other.jobs.map { Swift.max(own, $0) } }

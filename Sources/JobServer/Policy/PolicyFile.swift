@@ -93,12 +93,15 @@ package enum PolicyFile {
   private static func job(_ node: PolicyNode) throws(PolicyError) -> JobGrant {
     let fields = try node.object(known: [
       "users", "networks", "commands", "max", "binds", "writableBinds", "rootfs", "namespaces",
-      "without",
+      "without", "environment",
     ])
     var grant = JobGrant()
     grant.users = try self.set(fields["users"], self.user) ?? []
     grant.networks = try self.set(fields["networks"], self.network) ?? []
     grant.commands = try self.set(fields["commands"], self.path)
+    grant.environment =
+      try self.set(fields["environment"], self.variable)
+      ?? (grant.commands == nil ? nil : PolicyVariables.usual)
     grant.binds = try self.set(fields["binds"], self.path) ?? []
     grant.writableBinds = try self.set(fields["writableBinds"], self.path) ?? []
     grant.rootfs = try self.set(fields["rootfs"], self.path) ?? []
@@ -159,6 +162,12 @@ package enum PolicyFile {
 
   private static func network(_ text: String) -> String? {
     JobSpec.Network(rawValue: text) != nil ? nil : "must be \"none\", \"nat\" or \"host\""
+  }
+
+  private static func variable(_ text: String) -> String? {
+    let name = text.hasSuffix("*") ? text.dropLast() : text[...]
+    return !text.isEmpty && !name.contains("*") && !text.contains("=")
+      ? nil : "must be the name of a variable, or what names begin with and a *"
   }
 
   private static func path(_ text: String) -> String? {

@@ -1,4 +1,5 @@
 import JobEngine
+import Linux
 
 /// One field of a spec, and what the policy says about its values.
 struct SpecRule: Sendable {
@@ -33,7 +34,9 @@ enum SpecRules {
     },
     SpecRule(field: "command", key: "commands", refused: Self.command) { $0.commands?.sorted() },
     SpecRule(field: "binds", key: "commands", refused: Self.cover) { $0.commands?.sorted() },
-    SpecRule(field: "environment", key: "commands", refused: Self.linker) { $0.commands?.sorted() },
+    SpecRule(field: "environment", key: "environment", refused: Self.variable) {
+      $0.environment?.sorted()
+    },
   ]
 
   /// Fields that change nothing but the job itself.
@@ -115,19 +118,33 @@ enum SpecRules {
 
   /// Another program under the name of one that is allowed, or another library in it.
   private static let cover: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
-    guard let commands = grant.commands else { return nil }
-    let programs = commands.union(["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc"])
+    guard let commands = grant.commands, !spec.binds.isEmpty else { return nil }
+    // A program may be listed by a link, and no mount goes to where one leads, but to the place itself.
+    let places = commands.compactMap { try? File.realPath($0) }
+    let programs = commands.union(places).union(Self.system)
     return spec.binds.first { bind in
       programs.contains { PolicyPaths.overlap($0, bind.destination) }
     }
     .map { "a file of the host over '\($0.destination)' (--bind)" }
   }
 
-  /// See ld.so(8): it makes any dynamic program run other code.
-  private static let linker: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
-    guard grant.commands != nil else { return nil }
-    return spec.environment.keys.sorted().first { $0.hasPrefix("LD_") || $0 == "GLIBC_TUNABLES" }
-      .map { "a program with \($0) (--env)" }
+  private static let system = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc"]
+
+  private static let variable: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
+    guard let allowed = grant.environment else { return nil }
+    return spec.environment.keys.sorted().first { !PolicyVariables.allows($0, allowed) }
+      .map { "the variable \($0) (--env)" }
+  }
+}
+
+/// Variables of the environment in a policy.
+enum PolicyVariables {
+  /// Where only some programs are allowed. Many a program takes code to run, or where it lies, from a
+  /// variable (ld.so(8), BASH_ENV, PYTHONPATH, GCONV_PATH, PATH): no list of those is ever whole.
+  static let usual: Set<String> = ["LANG", "LC_*", "TZ", "TERM", "NO_COLOR"]
+
+  static func allows(_ name: String, _ list: Set<String>) -> Bool {
+    list.contains { $0.hasSuffix("*") ? name.hasPrefix($0.dropLast()) : name == $0 }
   }
 }
 
