@@ -113,7 +113,7 @@ extension Worker {
     do throws(SystemError) {
       let adoption = Adoption(state: self.state, bootID: try ProcessIdentity.bootID())
       let (jobs, trash) = try self.state.scan()
-      for id in jobs { self.adopt(id, adoption) }
+      for id in jobs { try self.adopt(id, adoption) }
       self.sweep(trash)
     } catch {
       throw WorkerError(
@@ -121,7 +121,9 @@ extension Worker {
     }
   }
 
-  private func adopt(_ id: JobID, _ adoption: Adoption) {
+  /// A job that cannot be read is told, and left alone. For lack of descriptors or memory nothing is: a
+  /// job that runs must not be taken for none.
+  private func adopt(_ id: JobID, _ adoption: Adoption) throws(SystemError) {
     do throws(StoreError) {
       switch try adoption.examine(id) {
       case .finished(let record, let exit):
@@ -140,6 +142,7 @@ extension Worker {
         Remains.discard(id, in: self.state)
       }
     } catch {
+      if case .system(let cause) = error, error.isShortage { throw cause }
       let problem = "\(self.state.path(id)): \(error)"
       self.foundProblems.withLock { $0.append(problem) }
     }

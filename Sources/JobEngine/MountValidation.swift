@@ -40,6 +40,11 @@ extension JobSpec {
       if MountPlan.contains(Self.kernelFolders, path) {
         throw .invalid("a mount's destination must not be in /proc, /sys or /dev, got '\(path)'")
       }
+      if self.workingDirectory == nil, JobFolders.work.hasPrefix(path + "/") {
+        throw .invalid(
+          "a mount at '\(path)' covers the job's working folder \(JobFolders.work): mount it below, or "
+            + "name another folder to work in (--workdir)")
+      }
       guard taken.insert(path).inserted else { throw .invalid("two mounts at '\(path)'") }
     }
   }

@@ -83,9 +83,16 @@ enum Remains {
     if let plan = try? LaunchPlan(state.read(JobDirectory.launch, of: id)) {
       self.clear(Cgroup(plan))
     }
-    state.removeTrash(JobDirectory.trashedFiles(of: id.description))
+  }
+
+  /// The files of a finished job: where its keeper has put them, or where they were. Blocks for as long as
+  /// it takes; what is left when `goesOn` says no is the next worker's.
+  static func removeFiles(
+    of id: JobID, in state: StateDirectory, while goesOn: () -> Bool = { true }
+  ) {
+    state.removeTrash(JobDirectory.trashedFiles(of: id.description), while: goesOn)
     guard let folder = try? state.open(id) else { return }
-    try? Folder.removeTree(JobDirectory.files, in: folder)  // tried again by the next worker
+    try? Folder.removeTree(JobDirectory.files, in: folder, while: goesOn)
   }
 
   /// For a record that is there and cannot be read: nothing is known, and nothing is written over it.
@@ -119,8 +126,13 @@ enum Remains {
   private static func write(_ record: ExitRecord, of id: JobID, in state: StateDirectory) {
     do throws(SystemError) {
       let folder = try state.open(id)
-      try Folder.removeTree(JobDirectory.files, in: folder)
-      try File.replace(JobDirectory.exit, in: folder, with: record.encoded())
+      do throws(SystemError) {
+        try File.replace(JobDirectory.exit, in: folder, with: record.encoded())
+      } catch {
+        // The disk is full, and by this job perhaps: without its files there may be room.
+        try Folder.removeTree(JobDirectory.files, in: folder)
+        try File.replace(JobDirectory.exit, in: folder, with: record.encoded())
+      }
     } catch {
       // Not written: the next worker on this state directory finds it lost again, and tries again.
     }

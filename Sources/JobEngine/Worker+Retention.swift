@@ -78,6 +78,7 @@ extension Worker {
     guard job.state.change({ $0.remove() }) == .remove else { return }
     self.registry.change { $0.drop(job) }
     Remains.sweep(job.id, in: self.state)
+    Remains.removeFiles(of: job.id, in: self.state)
     // What cannot be removed now is found by the next worker.
     try? self.state.remove(job.id)
     self.configuration.onExpired(job.summary)

@@ -59,19 +59,21 @@ extension Worker {
       _ = try NetworkProgram(folders: self.configuration.networkProgramFolders).find()
     }
     if spec.user == .own, spec.binds.isEmpty, spec.rootfs == nil { return nil }
-    let hidden = [self.state.path] + self.configuration.hiddenPaths
+    let hidden = [self.state.path] + self.hidden.withLock { $0 }
     return try await Self.threads.run { () throws(WorkerError) in
       try HostPlaces(hidden: hidden).check(spec)
       if spec.user == .own { return nil }
       // A tree may be its user's own: with a passwd(5) of his making he would be whom he likes.
       let accounts = spec.isHostUser ? AccountFiles() : AccountFiles(spec)
-      return try ResolvedUser.resolve(spec.user, in: try accounts.database())
+      let user = try ResolvedUser.resolve(spec.user, in: try accounts.database())
+      try user?.checkNetwork(spec.network)
+      return user
     }
   }
 
   var launcher: Launcher {
     Launcher(
-      state: self.state, layout: self.layout, hidden: self.configuration.hiddenPaths,
+      state: self.state, layout: self.layout, hidden: self.hidden.withLock { $0 },
       totals: self.configuration.totals,
       networkProgram: NetworkProgram(folders: self.configuration.networkProgramFolders),
       mounts: self.hostMounts)

@@ -6,11 +6,9 @@ import Linux
 extension Worker {
   static let sweeper = BlockingThreads(name: "sweeper", count: 1)
 
-  /// What the keeper of a job that has just ended has put aside.
+  /// What the keeper of a job that has just ended has put aside, or left.
   func sweepSoon(_ job: Job) {
-    self.sweep {
-      self.state.removeTrash(JobDirectory.trashedFiles(of: job.id.description), while: self.isOpen)
-    }
+    self.sweep { Remains.removeFiles(of: job.id, in: self.state, while: self.isOpen) }
   }
 
   /// What earlier workers and keepers have left, after all jobs were adopted.
@@ -18,7 +16,10 @@ extension Worker {
     let finished = self.registry.read { $0.jobs.values.filter { $0.state.value.isOver }.map(\.id) }
     self.sweep {
       for name in trash { self.state.removeTrash(name, while: self.isOpen) }
-      for id in finished where self.isOpen() { Remains.sweep(id, in: self.state) }
+      for id in finished where self.isOpen() {
+        Remains.sweep(id, in: self.state)
+        Remains.removeFiles(of: id, in: self.state, while: self.isOpen)
+      }
     }
   }
 

@@ -45,6 +45,8 @@ public final class Worker: Sendable {
   let state: StateDirectory
   let events: EventThread
   let registry: Watched<Registry>
+  /// See `WorkerConfiguration.hiddenPaths` and `hide`.
+  let hidden: Lock<[String]>
   let foundProblems = Lock<[String]>([])
   let prepared: PreparedJobs
   let hostMounts = HostMounts()
@@ -57,6 +59,7 @@ public final class Worker: Sendable {
     events: EventThread, prepared: PreparedJobs, lasting: LastingIDs = LastingIDs()
   ) {
     self.configuration = configuration
+    self.hidden = Lock(configuration.hiddenPaths)
     self.layout = layout
     self.state = state
     self.events = events
@@ -148,6 +151,7 @@ public final class Worker: Sendable {
       do throws(SystemError) {
         try await Self.threads.run { () throws(SystemError) in
           Remains.sweep(id, in: state)
+          Remains.removeFiles(of: id, in: state)
           try state.remove(id)
         }
       } catch {

@@ -50,7 +50,8 @@ struct Devices: ~Copyable {
     let empty = try File.open("pts", in: mount.descriptor, OpenFlags.path)
     try mount.attach(on: try tree.placeOrNew("/dev", isFile: false))
     try DetachedMount(
-      "devpts", ["mode=620", "ptmxmode=666", "gid=5"], [.noSetUID, .noExec]
+      // The host has some thousands for all, see pty(7).
+      "devpts", ["mode=620", "ptmxmode=666", "gid=5", "max=256"], [.noSetUID, .noExec]
     ).attach(on: empty)
     // A device can be written on a read-only mount: only the tree itself is closed.
     try mount.set([.readOnly])

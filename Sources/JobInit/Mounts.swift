@@ -5,7 +5,8 @@
 //   1. copies of all sources, before anything hides them
 //   2. the root: the host's tree made read-only in one call, or a tree of its own pivoted into
 //   3. /proc, /sys, /dev, and what of /proc must not be seen or written
-//   4. the plan's own mounts, in order
+//   4. the plan's own mounts, in order; no link leads to where one of them goes, as it may lie in one
+//      that came before, where the user made it
 import Glibc
 import JobStore
 import Linux
@@ -84,11 +85,16 @@ private enum KernelFiles {
     "acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "sched_debug", "scsi",
     "sysrq-trigger",
   ]
-  static let maskedForRoot = ["slabinfo", "timer_list", "timer_stats", "vmallocinfo"]
+  static let maskedForRoot = [
+    "dynamic_debug", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo", "slabinfo",
+    "timer_list",
+    "timer_stats", "vmallocinfo",
+  ]
 
-  /// Kernel settings: uid 0 owns them, and would write them even without capabilities.
-  static let readOnly = ["sys"]
-  static let readOnlyForRoot = ["bus", "fs", "irq"]
+  /// Kernel settings: uid 0 owns them, and would write them even without capabilities. A write to
+  /// `pressure`, which everybody may, starts a thread of the kernel's.
+  static let readOnly = ["pressure", "sys"]
+  static let readOnlyForRoot = ["bus", "fs", "irq", "mtrr"]
 }
 
 // The plan's mounts, one by one.
@@ -101,7 +107,7 @@ extension Mounts {
       switch step {
       case .bind(_, let target, _):
         guard let source = sources.popFirst() else { continue }
-        let place = try self.tree.placeOrNew(target, isFile: source.isFile)
+        let place = try self.tree.placeOrNew(target, isFile: source.isFile, followsLinks: false)
         try source.mount.attach(on: place)
       case .cover(_, let target):
         guard let source = sources.popFirst(), let place = try self.placeIfThere(target)
@@ -110,7 +116,8 @@ extension Mounts {
       case .tmpfs(let target, let options):
         let mount = try DetachedMount(
           "tmpfs", options.split(separator: ",").map(String.init), Self.safe)
-        try mount.attach(on: try self.tree.placeOrNew(target, isFile: false))
+        try mount.attach(
+          on: try self.tree.placeOrNew(target, isFile: false, followsLinks: false))
       case .hide(let target):
         guard let place = try self.placeIfThere(target) else { continue }
         try self.hide(place)

@@ -45,7 +45,9 @@ package struct DetachedMount: ~Copyable {
   ) throws(SystemError) {
     let raw = self.descriptor.rawValue
     let idMap = userNamespace < 0 ? 0 : UInt64(CLINUX_ATTR_IDMAP)
-    try check("mount_setattr") {
+    let call =
+      idMap == 0 ? "mount_setattr" : "mount_setattr(owners mapped, which not every file system can)"
+    try check(call) {
       clinux_set_mount_attributes(
         raw, 0, UInt64(attributes.rawValue) | idMap, UInt64(clearing.rawValue), userNamespace)
     }
@@ -90,7 +92,15 @@ package enum UserNamespace {
     first: UInt32, count: UInt32, proc: borrowing OwnedDescriptor
   ) throws(SystemError) -> OwnedDescriptor {
     let raw = proc.rawValue
-    return OwnedDescriptor(
-      owning: try check("clone(CLONE_NEWUSER)") { clinux_user_namespace(raw, first, count) })
+    do throws(SystemError) {
+      return OwnedDescriptor(
+        owning: try check("clone(CLONE_NEWUSER)") { clinux_user_namespace(raw, first, count) })
+    } catch {
+      // user_namespaces(7): the kernel's word for it is that no space is left.
+      guard error.errno == ENOSPC else { throw error }
+      throw SystemError(
+        call: "clone(CLONE_NEWUSER): the host allows no more, see user.max_user_namespaces",
+        errno: error.errno)
+    }
   }
 }

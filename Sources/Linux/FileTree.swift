@@ -15,28 +15,39 @@ package struct FileTree: ~Copyable {
   /// The file or folder at `path`, without access to what is in it; a link at its end is followed or
   /// refused, as all others.
   package func place(_ path: String) throws(SystemError) -> OwnedDescriptor {
+    try self.place(path, followsLinks: true)
+  }
+
+  private func place(
+    _ path: String, followsLinks: Bool
+  ) throws(SystemError) -> OwnedDescriptor {
     let raw = self.root.rawValue
-    let links = self.followsLinks ? 0 : CLINUX_RESOLVE_NO_SYMLINKS
+    let followsLinks = followsLinks && self.followsLinks
+    let links = followsLinks ? 0 : CLINUX_RESOLVE_NO_SYMLINKS
     let resolve = CLINUX_RESOLVE_IN_ROOT | CLINUX_RESOLVE_NO_MAGICLINKS | links
     return OwnedDescriptor(
-      owning: try check(self.followsLinks ? path : "\(path) (no link of the tree is followed)") {
+      owning: try check(
+        followsLinks ? path : "\(path) (no link is followed here: name the place itself)"
+      ) {
         clinux_openat2(raw, path, OpenFlags.path, UInt64(resolve))
       })
   }
 
   /// As `place`; a folder, or a file when `isFile`, is made where there is nothing.
-  package func placeOrNew(_ path: String, isFile: Bool) throws(SystemError) -> OwnedDescriptor {
-    do throws(SystemError) { return try self.place(path) } catch {
+  package func placeOrNew(
+    _ path: String, isFile: Bool, followsLinks: Bool = true
+  ) throws(SystemError) -> OwnedDescriptor {
+    do throws(SystemError) { return try self.place(path, followsLinks: followsLinks) } catch {
       guard error.errno == ENOENT else { throw error }
     }
     let parts = path.split(separator: "/").map(String.init)
     var made = ""
     for (index, part) in parts.enumerated() {
-      let parent = try self.place(made.isEmpty ? "/" : made)
+      let parent = try self.place(made.isEmpty ? "/" : made, followsLinks: followsLinks)
       made += "/" + part
       try self.make(part, in: parent, isFile: isFile && index == parts.count - 1, path: made)
     }
-    return try self.place(path)
+    return try self.place(path, followsLinks: followsLinks)
   }
 
   /// The content of a regular file; EINVAL for anything else, which could block or never end.

@@ -19,7 +19,8 @@ package struct UserDatabase: Hashable, Sendable {
   private let users: [User]
   private let groups: [Group]
 
-  /// Takes the content of both files; lines that make no sense are passed over, as libc does.
+  /// Takes the content of both files; lines that make no sense are passed over, as libc does. So are ids
+  /// of 2^32 - 1, which setresuid(2) takes for "leave it as it is".
   package init(passwd: String, group: String) {
     self.users = passwd.split(separator: "\n").compactMap(Self.user)
     self.groups = group.split(separator: "\n").compactMap(Self.group)
@@ -51,14 +52,14 @@ package struct UserDatabase: Hashable, Sendable {
   private static func user(_ line: Substring) -> User? {
     let fields = line.split(separator: ":", omittingEmptySubsequences: false)
     guard fields.count >= 7, !fields[0].isEmpty, let uid = UInt32(fields[2]),
-      let gid = UInt32(fields[3])
+      let gid = UInt32(fields[3]), uid != .max, gid != .max
     else { return nil }
     return User(name: String(fields[0]), uid: uid, gid: gid, home: String(fields[5]))
   }
 
   private static func group(_ line: Substring) -> Group? {
     let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-    guard fields.count >= 4, let gid = UInt32(fields[2]) else { return nil }
+    guard fields.count >= 4, let gid = UInt32(fields[2]), gid != .max else { return nil }
     return Group(gid: gid, members: fields[3].split(separator: ","))
   }
 

@@ -25,7 +25,8 @@ import Testing
     }
   }
 
-  /// CVE-2019-5736: a program that is a script of /proc/self/exe makes the kernel execute the worker.
+  /// CVE-2019-5736: a program that is a script of /proc/self/exe makes the kernel execute the worker, if
+  /// PID 1 starts it.
   @Test func theBinaryCannotBeWrittenThroughProc() async throws {
     try await Host.with { host in
       let before = try File.read("worker", in: try Self.binaryFolder(), limit: 1 << 30)
@@ -42,6 +43,13 @@ import Testing
       let outcome = try await host.worker(
         "run", "--user", "0", "--", "sh", "-c", script, as: "admin")
       #expect(outcome.text == "done\n", "\(outcome)")
+      try File.makeFolders("\(host.path)/trap", mode: 0o755)
+      try File.replace(
+        "run", in: try File.openFolder("\(host.path)/trap"), with: Array("#!/proc/self/exe\n".utf8),
+        mode: 0o755)
+      let trap = try await host.worker(
+        "run", "--user", "0", "--", "\(host.path)/trap/run", as: "admin")
+      #expect(trap.code != 0, "\(trap)")
       #expect(try File.read("worker", in: try Self.binaryFolder(), limit: 1 << 30) == before)
     }
   }
@@ -69,8 +77,50 @@ import Testing
         let outcome = try await host.worker(
           "run", "--user", "0", "--rootfs", tree, "--", "/bin/busybox", "true", as: "admin")
         #expect(outcome.code == 125, "\(name): \(outcome)")
-        #expect(outcome.stderr.contains("no link of the tree is followed"), "\(outcome)")
+        #expect(outcome.stderr.contains("no link is followed"), "\(outcome)")
       }
+    }
+  }
+
+  /// The checks of a destination, and the policy's, are of its text.
+  @Test func aLinkInOneMountLeadsNoOtherElsewhere() async throws {
+    try await Host.with { host in
+      try File.makeFolders("\(host.path)/mine", mode: 0o755)
+      for (name, place) in [("bin", "/usr/bin"), ("proc", "/proc")] {
+        symlink(place, "\(host.path)/mine/\(name)")
+        let outcome = try await host.worker(
+          "run", "--bind", "\(host.path)/mine:/mnt", "--bind", "\(host.path)/mine:/mnt/\(name)",
+          "--",
+          "/usr/bin/true", as: "admin")
+        #expect(outcome.code == 125 && outcome.stderr.contains("no link is followed"), "\(outcome)")
+      }
+    }
+  }
+
+  /// As on hosts with one store for all keys.
+  @Test func aKeyThatALinkLeadsToIsHidden() async throws {
+    try await Host.with { host in
+      try await host.stopServer()
+      try File.makeFolders("\(host.path)/store", mode: 0o755)
+      let key = "\(host.path)/store/worker.key"
+      #expect(rename("\(host.certs)/server.key", key) == 0)
+      symlink(key, "\(host.certs)/server.key")
+      try await host.startServer()
+      try await host.waitForServer("keep them in the folder")
+      let read = try await host.worker("run", "--user", "0", "--", "cat", key, as: "admin")
+      #expect(read.code == 0 && read.text == "", "\(read)")
+      let shown = try await host.worker(
+        "run", "--bind", "\(host.path)/store:/mnt", "--", "true", as: "admin")
+      #expect(shown.code == 125 && shown.stderr.contains("no job may see"), "\(shown)")
+    }
+  }
+
+  /// With 0, the host's core_pattern would start its program all the same.
+  @Test func aCrashStartsNoProgramOfTheHosts() async throws {
+    try await Host.with { host in
+      let outcome = try await host.worker("run", "--", "grep", "core", "/proc/self/limits")
+      let words = outcome.text.split(whereSeparator: \.isWhitespace)
+      #expect(words.last == "bytes" && words[4] == "1", "\(outcome)")
     }
   }
 

@@ -11,6 +11,8 @@ import Testing
       broken line
       build:x:1001:1002:Builds,,,:/home/build:/bin/sh
       homeless:x:1003:1003::: /bin/sh
+      unchanged:x:4294967295:4294967295::/:/bin/sh
+      half:x:1004:4294967295::/:/bin/sh
 
       """,
     group: "root:x:0:\nbuilders:x:1002:\ndocker:x:998:root,build\nlog:x:997:build\nx:y:z\n")
@@ -27,6 +29,14 @@ import Testing
     #expect { try ResolvedUser.resolve(.named("nope"), in: self.database) } throws: { error in
       isError(error, .invalidArgument)
         && "\(error)".hasPrefix("no such user 'nope' on this host")
+    }
+  }
+
+  /// For setresuid(2) the largest number means to leave it as it is: root.
+  @Test(arguments: ["unchanged", "half"])
+  func anIDThatMeansNoneIsNobodys(name: String) {
+    #expect(throws: WorkerError.self) {
+      try ResolvedUser.resolve(.named(name), in: self.database)
     }
   }
 

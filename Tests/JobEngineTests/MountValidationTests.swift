@@ -13,6 +13,14 @@ import Testing
     return nil
   }
 
+  @Test func whatWouldCoverTheWorkingFolderIsRefused() throws {
+    var spec = JobSpec(command: ["true"])
+    spec.tmpfs = [.init(destination: "/tmp", size: nil)]
+    #expect { try spec.validate() } throws: { "\($0)".contains("/tmp/work") }
+    spec.workingDirectory = "/"
+    try spec.validate()
+  }
+
   @Test(
     arguments: [
       ("relative", "must be an absolute path"), ("/a/../b", "must be an absolute path"),

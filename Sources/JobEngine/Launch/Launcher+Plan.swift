@@ -56,7 +56,9 @@ extension Launcher {
     let hard = min(files.hard, 524_288)
     var limits: [Resource: ResourceLimit] = [
       .nofile: ResourceLimit(soft: min(1024, hard), hard: hard),
-      .core: ResourceLimit(soft: 0, hard: core.hard),
+      // Not 0, with which a program that the host's core_pattern names is started all the same, as root and
+      // outside of the job: 1 is the number that says none, see core(5).
+      .core: ResourceLimit(soft: min(1, core.hard), hard: core.hard),
     ]
     limits.merge(asked) { $1 }
     return limits.sorted { $0.key.number < $1.key.number }.map { resource, limit in

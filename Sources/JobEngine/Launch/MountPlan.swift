@@ -40,11 +40,16 @@ struct MountPlan {
 
   /// What does not depend on limits and wishes, and so may be done before they are known.
   func common(for spec: JobSpec, as user: ResolvedUser) -> [LaunchPlan.MountStep] {
-    var steps = self.own(JobFolders.temporary, at: "/tmp")
-    steps += self.own(JobFolders.varTemporary, at: "/var/tmp")
+    var steps = self.own(JobFolders.temporary, at: Self.place("/tmp", spec))
+    steps += self.own(JobFolders.varTemporary, at: Self.place("/var/tmp", spec))
     steps += Self.maskedSys.map { .hide(target: $0) }
     if spec.rootfs == nil { steps += self.hideHost(spec, user) }
     return steps + self.accounts(user)
+  }
+
+  /// Where a folder of the host's tree is: PID 1 follows no link to where it mounts something.
+  private static func place(_ path: String, _ spec: JobSpec) -> String {
+    spec.rootfs == nil ? (try? File.realPath(path)) ?? path : path
   }
 
   private func own(_ name: String, at target: String) -> [LaunchPlan.MountStep] {
@@ -77,7 +82,7 @@ struct MountPlan {
       servers.hasPrefix(Self.sockets + "/")
     else { return [.hide(target: Self.sockets)] }
     let socketless = LaunchPlan.MountStep.tmpfs(
-      target: Self.sockets, options: "mode=755,size=64k")
+      target: Self.place(Self.sockets, spec), options: "mode=755,size=64k")
     if spec.network == .nat { return [socketless] }
     return [
       socketless,

@@ -92,7 +92,7 @@ struct ServeCommand: LoopCommand, Sendable {
         let worker = try await self.openWorker(
           hiding: [folder.path] + (audit.map { try [Self.hidden($0, log)] } ?? []), log)
         var configuration = ServerConfiguration(
-          address: address, tls: { try CertificateFiles(folder.path).tls("server") },
+          address: address, tls: { try Self.tls(folder.path, worker) },
           trustDomain: trustDomain,
           information: ServerInformation(
             version: Version.current, cgroupVersion: worker.cgroupVersion))
@@ -102,7 +102,8 @@ struct ServeCommand: LoopCommand, Sendable {
         configuration.stopsJobs = self.stopJobsOnExit
         self.limits.apply(to: &configuration)
         configuration.limits.noticeDeadPeers(within: self.deadPeer)
-        try await self.serve(configuration, worker, loop, log, orders: Self.orders(signals))
+        try await self.serve(
+          configuration, worker, folder, loop, log, orders: Self.orders(signals))
         return ExitCode.success
       } catch {
         let failure = Failure(error)
@@ -110,6 +111,13 @@ struct ServeCommand: LoopCommand, Sendable {
         return failure.code
       }
     }
+  }
+
+  /// Links may lead to other keys than at the last reading: hidden before they are used.
+  private static func tls(_ path: String, _ worker: Worker) throws -> TLSConfiguration {
+    let files = try CertificateFiles(path)
+    worker.hide(files.secretPlaces)
+    return try files.tls("server")
   }
 
   private func openAudit() throws -> AuditLog? {
@@ -161,9 +169,14 @@ struct ServeCommand: LoopCommand, Sendable {
   }
 
   private func serve(
-    _ configuration: ServerConfiguration, _ worker: Worker, _ loop: EventLoop, _ log: Logger,
-    orders: AsyncStream<ServerOrder>
+    _ configuration: ServerConfiguration, _ worker: Worker, _ folder: CertificateFiles,
+    _ loop: EventLoop, _ log: Logger, orders: AsyncStream<ServerOrder>
   ) async throws {
+    if let key = folder.linkedKeys.first {
+      log.warning(
+        "a key that is renewed can be read by running jobs as root: keep them in the folder",
+        metadata: ["file": "\(key)"])
+    }
     for problem in worker.problems { log.warning("left alone", metadata: ["what": "\(problem)"]) }
     do {
       let server = try Server(

@@ -98,6 +98,18 @@ struct CertificateFiles: Sendable {
     ["ca.crt", "ca.crl", "server.crt", "server.key"].map(self.file)
   }
 
+  /// Where keys lie that links in the folder lead to, as hosts with one store for all keys have them.
+  var linkedKeys: [String] {
+    guard let folder = try? Path.absolute(self.path) else { return [] }
+    return self.names.filter { $0.hasSuffix(".key") }.sorted()
+      .compactMap { try? Path.absolute(self.file($0)) }.filter { !$0.hasPrefix(folder + "/") }
+  }
+
+  /// What no job may see, without links.
+  var secretPlaces: [String] {
+    ((try? Path.absolute(self.path)).map { [$0] } ?? []) + self.linkedKeys
+  }
+
   private static func remedy(_ name: String, _ identity: String) -> String {
     if name == "ca.crt" { return "copy it from where worker pki init made it" }
     let make =
