@@ -17,6 +17,12 @@ public struct HostTotals: Hashable, Sendable {
   public var memory: Int64?
   /// Processes and threads.
   public var pids: Int64?
+  /// No total: the weight of a job that asks for none; nil is the kernel's.
+  public var cpuWeight: Int64?
+
+  /// Half of what the kernel gives the host's own services: these answer beside jobs that take all
+  /// they can get. Jobs among themselves share as ever, and a host with nothing else to do is theirs.
+  public static let usualCPUWeight: Int64 = 50
 
   /// No bound at all.
   public init() {}
@@ -31,6 +37,7 @@ public struct HostTotals: Hashable, Sendable {
       (try? File.readText($0)).flatMap { Int64($0.prefix { !$0.isWhitespace }) }
     }
     totals.pids = limits.min().map { $0 / 2 }
+    totals.cpuWeight = self.usualCPUWeight
     return totals
   }
 
@@ -97,7 +104,10 @@ extension HostTotals {
   /// The limits that a job gets: where it asked for none, the total, if this host can enforce it.
   func filling(_ limits: Limits, _ layout: CgroupLayout) -> Limits {
     var limits = limits
-    if layout.place(of: CPU.self) != nil { limits.cpu = limits.cpu ?? self.cpu }
+    if layout.place(of: CPU.self) != nil {
+      limits.cpu = limits.cpu ?? self.cpu
+      limits.cpuWeight = limits.cpuWeight ?? self.cpuWeight
+    }
     if layout.place(of: PIDs.self) != nil { limits.pids = limits.pids ?? self.pids }
     guard limits.memory == nil, let memory = self.memory, layout.place(of: Memory.self) != nil
     else { return limits }

@@ -2,8 +2,8 @@
 public struct Limits: Hashable, Sendable {
   /// Cores, as 1.5; at least 0.01 (cpu.max; v1: cpu.cfs_quota_us).
   public var cpu: Double?
-  /// Share of the processors beside others that want them, 1 to 10000; 100 is everybody's
-  /// (cpu.weight; v1: cpu.shares, in the same proportion).
+  /// Share of the processors beside others that want them, 1 to 10000; 100 is that of a
+  /// service of the host's (cpu.weight; v1: cpu.shares, in the same proportion).
   public var cpuWeight: Int64?
   /// The processors it may run on, as `0-3,6` (cpuset.cpus).
   public var cpuset: String?

@@ -56,6 +56,14 @@ import Testing
     #expect(totals.filling(Limits(), none).pids == nil)
   }
 
+  /// Beside jobs that take all they can get, the host's services still answer.
+  @Test func aJobThatAsksForNoWeightHasLessThanAServiceOfTheHosts() {
+    let layout = CgroupLayout(unified: .init(folder: "/x", controllers: ["cpu"]), legacy: [])
+    let totals = HostTotals.suitable()
+    #expect(totals.filling(Limits(), layout).cpuWeight == 50)
+    #expect(totals.filling(self.limits { $0.cpuWeight = 100 }, layout).cpuWeight == 100)
+  }
+
   @Test func theHostsMemoryIsRead() {
     #expect(HostTotals.memory(of: "MemTotal:        2 kB\nMemFree: 1 kB\n") == 2048)
     #expect(HostTotals.memory(of: "") == nil)

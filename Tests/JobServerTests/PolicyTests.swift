@@ -55,8 +55,8 @@ import Testing
   }
 
   @Test func aWeightBelowEverybodysIsGivenToEveryJob() throws {
-    let caller = try Self.caller(try Self.policy(#"{"max": {"cpuWeight": 50}}"#))
-    #expect(try Authorization.bounded(JobSpec(command: ["x"]), caller).limits.cpuWeight == 50)
+    let caller = try Self.caller(try Self.policy(#"{"max": {"cpuWeight": 20}}"#))
+    #expect(try Authorization.bounded(JobSpec(command: ["x"]), caller).limits.cpuWeight == 20)
     let roomy = try Self.caller(try Self.policy(#"{"max": {"cpuWeight": 200}}"#))
     #expect(try Authorization.bounded(JobSpec(command: ["x"]), roomy).limits.cpuWeight == nil)
   }

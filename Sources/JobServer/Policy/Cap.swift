@@ -41,7 +41,8 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
   func implied(in spec: JobSpec) -> Double? {
     switch self {
     case .memorySwap: spec.limits.memory != nil ? 0 : nil
-    case .cpuWeight, .ioWeight: 100  // as every other group of the kernel's
+    case .cpuWeight: Double(HostTotals.usualCPUWeight)
+    case .ioWeight: 100  // as every other group of the kernel's
     default: nil
     }
   }

@@ -9,7 +9,8 @@ struct LimitOptions: ParsableArguments, Sendable {
 
   @Option(
     parsing: .unconditional,
-    help: "Share of the processors beside others, 1 to 10000. (default: 100)")
+    help:
+      "Share of the processors beside others, 1 to 10000; 100 is a host's service. (default: 50)")
   var cpuWeight: Int64?
 
   @Option(
