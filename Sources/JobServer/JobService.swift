@@ -98,9 +98,10 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
   ) async throws -> Worker_V1_ListJobsResponse {
     let caller = try context.caller
     var page = try ListPage(request)
+    let filter = JobFilter(request)
     for job in self.engine.jobs()
-    where page.begins(before: job) && request.selects(job)
-      && Authorization.allows(.listJobs, onJobOf: job.owner, caller)
+    where page.begins(before: job)
+      && Authorization.allows(.listJobs, onJobOf: job.owner, caller) && filter.selects(job)
     {
       do throws(WorkerError) {
         let message = Worker_V1_Job(try await self.engine.status(job.id))
@@ -192,12 +193,5 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
         try await response.write(Worker_V1_StreamOutputResponse(end, sent: sent, job: status))
       }
     }
-  }
-}
-
-extension Worker_V1_ListJobsRequest {
-  func selects(_ job: JobSummary) -> Bool {
-    (self.states.isEmpty || self.states.contains(Worker_V1_JobState(job.state)))
-      && self.labels.allSatisfy { job.labels[$0.key] == $0.value }
   }
 }

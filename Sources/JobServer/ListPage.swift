@@ -75,3 +75,19 @@ struct PageToken: Hashable, Comparable, CustomStringConvertible {
     (left.createTime, left.id) < (right.createTime, right.id)
   }
 }
+
+/// Which jobs a list is of. Built once a request: a list of a million states is not gone through for each job.
+struct JobFilter {
+  private let states: Set<Worker_V1_JobState>
+  private let labels: [String: String]
+
+  init(_ request: Worker_V1_ListJobsRequest) {
+    self.states = Set(request.states)
+    self.labels = request.labels
+  }
+
+  func selects(_ job: JobSummary) -> Bool {
+    (self.states.isEmpty || self.states.contains(Worker_V1_JobState(job.state)))
+      && self.labels.allSatisfy { job.labels[$0.key] == $0.value }
+  }
+}
