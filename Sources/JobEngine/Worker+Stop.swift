@@ -62,6 +62,11 @@ extension Worker {
         throw WorkerError(
           .unavailable, "the keeper of job \(job.id) takes no orders yet: try again")
       }
+      // PIPE_BUF: an order is taken whole or not at all.
+      if error.errno == EAGAIN {
+        throw WorkerError(
+          .resourceExhausted, "job \(job.id) has been given more orders than it takes: try again")
+      }
       throw WorkerError(.internal, "cannot reach the keeper of job \(job.id): \(error)")
     }
   }

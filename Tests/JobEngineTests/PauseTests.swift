@@ -62,9 +62,33 @@ import Testing
     try await withWorker { worker in
       let id = try await self.start(worker)
       _ = try await worker.pause(id)
-      for _ in 0..<70_000 { try await worker.signal(id, 10) }
+      for _ in 0..<70_000 {
+        do { try await worker.signal(id, 10) } catch {
+          #expect(isError(error, .resourceExhausted), "\(error)")  // the keeper is behind
+        }
+      }
       let status = try await worker.stop(id, grace: .zero, by: "bob")
       #expect(status.verdict?.reason == .stopped)
+    }
+  }
+
+  @Test func moreOrdersThanAKeeperTakesAreRefused() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker)
+      let keeper = try #require(try worker.job(id).state.value.start?.keeper.pid)
+      kill(keeper, SIGSTOP)
+      await #expect { for _ in 0..<100_000 { try await worker.signal(id, 10) } } throws: {
+        isError($0, .resourceExhausted) && "\($0)".contains("try again")
+      }
+      kill(keeper, SIGCONT)
+      var status: JobStatus?
+      while status == nil {
+        do { status = try await worker.stop(id, grace: .zero, by: "bob") } catch {
+          #expect(isError(error, .resourceExhausted), "\(error)")
+          await Task.yield()
+        }
+      }
+      #expect(status?.verdict?.reason == .stopped)
     }
   }
 
