@@ -77,7 +77,8 @@ import Testing
       let id = try await self.start(worker)
       let keeper = try #require(try worker.job(id).state.value.start?.keeper.pid)
       kill(keeper, SIGSTOP)
-      await #expect { for _ in 0..<100_000 { try await worker.signal(id, 10) } } throws: {
+      // SIGWINCH, which ends nobody who does not wait for it.
+      await #expect { for _ in 0..<100_000 { try await worker.signal(id, 28) } } throws: {
         isError($0, .resourceExhausted) && "\($0)".contains("try again")
       }
       kill(keeper, SIGCONT)
