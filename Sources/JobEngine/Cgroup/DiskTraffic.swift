@@ -2,9 +2,11 @@ import Linux
 
 /// What a job read and wrote, from the kernel's files with lines for each device.
 ///
-/// The kernel counts at each layer. What a device-mapper device (LVM, dm-crypt) is given is counted again
-/// at the device below, so that the lower one tells alone. What a loop device is given may be counted at the
-/// disk of its file, or reach it later in nobody's name, so that the larger number tells.
+/// The kernel counts at each layer: what a device-mapper device (LVM) is given is counted again at the device
+/// below, unless it gets there in nobody's name, as what dm-crypt writes. So of devices that lie on each other
+/// the top or the bottom tells, whichever has more; of a RAID, which writes several times, the top. What a
+/// loop device is given may be counted at the disk of its file or not, and that disk cannot be told here:
+/// the larger number tells.
 struct DiskTraffic: Hashable {
   struct Counts: Hashable {
     var readBytes: Int64 = 0
@@ -13,23 +15,16 @@ struct DiskTraffic: Hashable {
     var writeOps: Int64 = 0
   }
 
-  private enum Layer: Hashable { case mapped, loop, disk }
-
-  private var counts: [Layer: Counts] = [:]
-  private let mapper: Int?
-
-  /// `mapper`: the major number of device-mapper devices, which every boot may give anew.
-  init(mapper: Int? = Self.mapper) {
-    self.mapper = mapper
-  }
+  private var counts: [BlockDevice: Counts] = [:]
 
   /// Of cgroup2's io.stat; a line is `MAJ:MIN rbytes=N wbytes=N rios=N …`.
   mutating func take(stat: String) {
     for line in stat.split(separator: "\n") {
-      guard let layer = self.layer(line) else { continue }
-      for word in line.split(separator: " ") {
+      let words = line.split(separator: " ")
+      guard let device = words.first.flatMap({ BlockDevice($0) }) else { continue }
+      for word in words {
         for (key, path) in Self.keys where word.hasPrefix(key) {
-          self.counts[layer, default: Counts()][keyPath: path] +=
+          self.counts[device, default: Counts()][keyPath: path] +=
             Int64(word.dropFirst(key.count)) ?? 0
         }
       }
@@ -49,38 +44,117 @@ struct DiskTraffic: Hashable {
   ) {
     for line in (text ?? "").split(separator: "\n") {
       let words = line.split(separator: " ")
-      guard words.count == 3, let count = Int64(words[2]), let layer = self.layer(line) else {
+      guard words.count == 3, let count = Int64(words[2]), let device = BlockDevice(words[0]) else {
         continue
       }
-      if words[1] == "Read" { self.counts[layer, default: Counts()][keyPath: read] += count }
-      if words[1] == "Write" { self.counts[layer, default: Counts()][keyPath: write] += count }
+      if words[1] == "Read" { self.counts[device, default: Counts()][keyPath: read] += count }
+      if words[1] == "Write" { self.counts[device, default: Counts()][keyPath: write] += count }
     }
   }
 
   /// What was moved, once.
-  func total(_ path: KeyPath<Counts, Int64>) -> Int64 {
-    func of(_ layer: Layer) -> Int64 { self.counts[layer]?[keyPath: path] ?? 0 }
-    let below = max(of(.loop), of(.disk))
-    return below > 0 ? below : of(.mapped)
+  func total(on stack: some DiskStack = HostDisks()) -> Counts {
+    let piles = DiskPile.piles(of: Array(self.counts.keys), on: stack)
+    var total = Counts()
+    for path in [\Counts.readBytes, \.writeBytes, \.readOps, \.writeOps] {
+      func sum(_ devices: some Sequence<BlockDevice>) -> Int64 {
+        devices.reduce(0) { $0 + (self.counts[$1]?[keyPath: path] ?? 0) }
+      }
+      func moved(_ pile: DiskPile) -> Int64 {
+        pile.isRedundant ? sum(pile.top) : max(sum(pile.top), sum(pile.bottom))
+      }
+      let loops = piles.filter(\.hasLoop).reduce(0) { $0 + moved($1) }
+      let others = piles.filter { !$0.hasLoop }.reduce(0) { $0 + moved($1) }
+      total[keyPath: path] = max(loops, others)
+    }
+    return total
   }
+}
 
-  private func layer(_ line: Substring) -> Layer? {
-    guard let major = line.split(separator: ":").first.flatMap({ Int($0) }) else { return nil }
-    if major == self.mapper { return .mapped }
-    return major == Self.loop ? .loop : .disk
-  }
+/// Which devices lie on which.
+protocol DiskStack {
+  /// Those below, whole disks for partitions; none for a disk.
+  func below(_ device: BlockDevice) -> [BlockDevice]
+  /// Whether it may write several times what it is given once.
+  func isRedundant(_ device: BlockDevice) -> Bool
+}
+
+/// Devices that lie on each other.
+struct DiskPile: Hashable {
+  /// On which none of the others lies, and those that lie on none of the others.
+  var top: Set<BlockDevice> = []
+  var bottom: Set<BlockDevice> = []
+  var hasLoop = false
+  var isRedundant = false
 
   /// LOOP_MAJOR.
-  private static let loop = 7
+  private static let loop: UInt32 = 7
 
-  private static let mapper = Self.mapper(in: (try? File.readText("/proc/devices")) ?? "")
-
-  /// A line is `253 device-mapper`, see proc_devices(5).
-  static func mapper(in devices: String) -> Int? {
-    for line in devices.split(separator: "\n") {
-      let words = line.split(separator: " ")
-      if words.count == 2, words[1] == "device-mapper" { return Int(words[0]) }
+  static func piles(of devices: [BlockDevice], on stack: some DiskStack) -> [DiskPile] {
+    var below: [BlockDevice: Set<BlockDevice>] = [:]
+    // With one device there is nothing to look up, which is most hosts.
+    for device in devices {
+      below[device] = devices.count > 1 ? self.all(below: device, stack) : []
     }
-    return nil
+    var piles: [DiskPile] = []
+    var left = Set(devices)
+    while let first = left.popFirst() {
+      var members: Set = [first]
+      var foot = below[first] ?? []
+      // Whoever lies on a device that somebody of the pile lies on, or is, belongs to it.
+      while let next = left.first(where: { device in
+        let own = below[device] ?? []
+        return foot.contains(device) || !own.isDisjoint(with: foot)
+          || !own.isDisjoint(with: members)
+      }) {
+        left.remove(next)
+        members.insert(next)
+        foot.formUnion(below[next] ?? [])
+      }
+      piles.append(DiskPile(members, foot, below, stack))
+    }
+    return piles
+  }
+
+  private init(
+    _ members: Set<BlockDevice>, _ foot: Set<BlockDevice>,
+    _ below: [BlockDevice: Set<BlockDevice>], _ stack: some DiskStack
+  ) {
+    self.top = members.subtracting(foot)
+    self.bottom = members.filter { below[$0]?.isEmpty ?? true }
+    let all = members.union(foot)
+    self.hasLoop = all.contains { $0.major == Self.loop }
+    self.isRedundant = all.contains { stack.isRedundant($0) }
+  }
+
+  private static func all(below device: BlockDevice, _ stack: some DiskStack) -> Set<BlockDevice> {
+    var found: Set<BlockDevice> = []
+    var next = stack.below(device)
+    while let device = next.popLast() {
+      if found.insert(device).inserted { next += stack.below(device) }
+    }
+    return found
+  }
+}
+
+/// As sysfs has them, see the kernel's Documentation/ABI/testing/sysfs-block.
+struct HostDisks: DiskStack {
+  var sys = "/sys"
+
+  func below(_ device: BlockDevice) -> [BlockDevice] {
+    let folder = "\(self.sys)/dev/block/\(device)/slaves"
+    guard let open = try? File.openFolder(folder), let names = try? Folder.names(in: open) else {
+      return []
+    }
+    return names.compactMap { name in
+      let entry = "\(folder)/\(name)"
+      // A partition's folder lies in its disk's.
+      let number = File.exists(path: "\(entry)/partition") ? "\(entry)/../dev" : "\(entry)/dev"
+      return (try? File.readText(number)).flatMap { BlockDevice($0.prefix { !$0.isWhitespace }) }
+    }
+  }
+
+  func isRedundant(_ device: BlockDevice) -> Bool {
+    File.exists(path: "\(self.sys)/dev/block/\(device)/md")
   }
 }

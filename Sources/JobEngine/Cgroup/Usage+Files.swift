@@ -64,10 +64,11 @@ extension Usage {
       traffic.take(contents["v1/blkio.throttle.io_service_bytes"], \.readBytes, \.writeBytes)
       traffic.take(contents["v1/blkio.throttle.io_serviced"], \.readOps, \.writeOps)
     }
-    self.ioReadBytes = traffic.total(\.readBytes)
-    self.ioWriteBytes = traffic.total(\.writeBytes)
-    self.ioReadOps = traffic.total(\.readOps)
-    self.ioWriteOps = traffic.total(\.writeOps)
+    let total = traffic.total()
+    self.ioReadBytes = total.readBytes
+    self.ioWriteBytes = total.writeBytes
+    self.ioReadOps = total.readOps
+    self.ioWriteOps = total.writeOps
   }
 
   private static func number(_ text: String?) -> Int64? {

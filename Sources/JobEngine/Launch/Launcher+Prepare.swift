@@ -29,7 +29,7 @@ extension Launcher {
     do throws(WorkerError) {
       let (place, plan, view) = try self.prepareFolder(id, spec, user, cgroups, limits, mounts)
       try Cgroup.makeFolders(cgroups)
-      DiskCounting.start(in: cgroups.legacy, for: self.state.path, mounts)
+      DiskCounting.start(in: cgroups.legacy, for: [self.state.path], mounts)
       return try self.spawnAhead(id, place, plan, view, closing)
     } catch {
       Remains.discard(id, in: self.state)

@@ -62,6 +62,10 @@ struct Launcher: Sendable {
       of: job, user, plan, survey.enforceable, outgoing, mounts, prepared: prepared)
     let (cgroup, held) = try Cgroup.make(
       plan, bestEffort: survey.enforceable.bestEffort, isThere: prepared != nil)
+    let places = job.record.spec.binds.filter(\.isWritable).map(\.source)
+    DiskCounting.start(
+      in: cgroup.legacy, for: [self.state.path] + places,
+      but: survey.host.disks.all.map(\.device), mounts)
     let applied = survey.applied(held)
     job.state.change { lifecycle in
       lifecycle.applied = applied
