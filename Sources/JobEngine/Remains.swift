@@ -91,8 +91,12 @@ enum Remains {
     of id: JobID, in state: StateDirectory, while goesOn: () -> Bool = { true }
   ) {
     state.removeTrash(JobDirectory.trashedFiles(of: id.description), while: goesOn)
-    guard let folder = try? state.open(id) else { return }
-    try? Folder.removeTree(JobDirectory.files, in: folder, while: goesOn)
+    guard let folder = try? state.open(id), let names = try? Folder.names(in: folder) else {
+      return
+    }
+    for name in names where JobDirectory.isTree(name) {
+      try? Folder.removeTree(name, in: folder, while: goesOn)
+    }
   }
 
   /// For a record that is there and cannot be read: nothing is known, and nothing is written over it.
@@ -108,7 +112,8 @@ enum Remains {
   ) throws(StoreError) {
     do throws(StoreError) {
       let folder = try StoreError.wrap { () throws(SystemError) in try state.open(id) }
-      var reader = try JournalReader(folder: folder, jobID: id.description)
+      let copy = try StoreError.wrap { () throws(SystemError) in try folder.duplicate() }
+      var reader = try JournalReader(folder: copy, jobID: id.description)
       record.journalEnd = reader.position
       while let (stream, bytes, end) = try reader.next(waiting: true).reached {
         switch stream {
@@ -117,6 +122,16 @@ enum Remains {
         }
         record.journalEnd = end
       }
+      // A hole: what is behind it was written, so that reading must not end before it in silence.
+      let last = try StoreError.wrap { () throws(SystemError) in
+        try JournalHeaders.bases(in: folder).last
+      }
+      guard last ?? 0 > record.journalEnd,
+        let whole = try StreamCounts.end(in: folder, jobID: id.description)
+      else { return }
+      record.journalEnd = whole.position
+      record.stdoutBytes = whole.counts.stdout
+      record.stderrBytes = whole.counts.stderr
     } catch {
       if error.isShortage { throw error }
       // Damage ends what can be served; readers meet it at the same place. No journal: no output.

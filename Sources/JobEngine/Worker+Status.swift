@@ -29,6 +29,6 @@ extension StateDirectory {
     guard let folder = try? self.open(id),
       let counts = try? StreamCounts.ofJournal(in: folder, jobID: id.description)
     else { return 0 }  // it was removed
-    return Int64(clamping: counts.stdout + counts.stderr)
+    return Int64(clamping: counts.total)
   }
 }

@@ -39,6 +39,10 @@ import Linux
 public final class Worker: Sendable {
   /// For all that blocks; shared by all workers of a process, as the runtime keeps executors for ever.
   static let threads = BlockingThreads(name: "engine", count: 4)
+  /// For reading output from disk: however many read, starts and stops do not queue behind them.
+  static let readers = BlockingThreads(name: "readers", count: 2)
+  /// For looking through output for a beginning: whole segments a step.
+  static let searchers = BlockingThreads(name: "searchers", count: 2)
 
   let configuration: WorkerConfiguration
   let layout: CgroupLayout

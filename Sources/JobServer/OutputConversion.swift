@@ -26,7 +26,7 @@ package struct OutputRequest: Sendable {
     var view = OutputView()
     view.streams = streams
     view.hasExactTimes = message.exactTimes
-    if message.hasTail { view.tail = Int(message.tail) }
+    if message.hasTail { view.tail = Int(clamping: message.tail) }
     if message.hasSince { view.since = try Self.nanoseconds(message.since) }
     return view
   }
@@ -88,7 +88,7 @@ extension Worker_V1_StreamOutputResponse {
     self.chunk = .with {
       $0.stream = chunk.stream == .stdout ? .stdout : .stderr
       $0.data = Data(chunk.bytes)
-      $0.offset = Int64(chunk.offset)
+      $0.offset = Int64(clamping: chunk.offset)
       $0.cursor = chunk.cursor.description
       $0.time = Google_Protobuf_Timestamp(nanoseconds: chunk.time)
     }
@@ -99,8 +99,8 @@ extension Worker_V1_StreamOutputResponse {
     self.init()
     self.end = .with {
       $0.complete = end.complete
-      $0.stdoutBytes = Int64(end.stdoutBytes)
-      $0.stderrBytes = Int64(end.stderrBytes)
+      $0.stdoutBytes = Int64(clamping: end.stdoutBytes)
+      $0.stderrBytes = Int64(clamping: end.stderrBytes)
       $0.cursor = end.cursor.description
       $0.stdoutSent = sent.stdout
       $0.stderrSent = sent.stderr

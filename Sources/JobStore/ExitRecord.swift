@@ -148,3 +148,12 @@ extension ExitRecord.Untold {
     self.reason = fields.number("untold.errno").map { .disk(errno: $0) } ?? .quota
   }
 }
+
+extension ExitRecord {
+  /// Bytes that the job wrote to each stream.
+  package var output: StreamCounts {
+    var counts = StreamCounts()
+    (counts.stdout, counts.stderr) = (self.stdoutBytes, self.stderrBytes)
+    return counts
+  }
+}

@@ -1,3 +1,5 @@
+import Linux
+
 /// The folder of one job: `jobs/ID/` below the state directory, 0700.
 ///
 /// Written by the engine before the start: `spec`, `launch`, `lock`, `control`, `files/`;
@@ -26,8 +28,16 @@ package enum JobDirectory {
   /// The job's private /tmp and /var/tmp; removed at its end.
   package static let files = "files"
 
+  /// Whether something in the folder is a tree of the job's: `files`, or what a removal of it has left.
+  package static func isTree(_ name: String) -> Bool {
+    name == self.files || name.hasPrefix(Folder.removingPrefix)
+  }
+
   /// What begins so, beside the folders of the jobs, is nobody's any more and being removed.
   package static let trashPrefix = ".trash-"
+
+  /// Where the folder of a job that was removed goes.
+  package static func trashed(_ id: String) -> String { self.trashPrefix + id }
 
   /// Where `files` of a finished job go, beside its folder: a keeper puts them there, and the engine
   /// removes them, as that may take long.

@@ -89,15 +89,22 @@ import Testing
   }
 
   @Test func anOutageIsToldToATerminalAtOnceAndToAFileAfterTwoSeconds() {
-    func told(_ isTerminal: Bool, _ failures: [(String, Int64)]) -> [Bool] {
+    func told(_ isTerminal: Bool, _ failures: [(String, Int64)], again: Int64? = nil) -> [Bool] {
       var outage = Outage(isTerminal: isTerminal)
-      return failures.map { outage.failed($0, now: $1 * 1_000_000_000) }
+      return failures.enumerated().map { index, failure in
+        outage.failed(
+          failure.0, isFirst: index == 0 || failure.1 == again, now: failure.1 * 1_000_000_000)
+      }
     }
     #expect(told(true, [("lost", 20), ("lost", 21), ("refused", 22)]) == [true, false, true])
     let lost = [20, 21, 22, 23].map { ("lost", $0 as Int64) }
     #expect(told(false, lost) == [false, false, true, false])
-    // Another one, much later, begins anew.
-    #expect(told(false, lost + [("lost", 90)]).last == false)
+    // Attempts that find nobody take as long as a connection may.
+    #expect(told(false, [("lost", 20), ("lost", 31), ("lost", 42)]) == [false, true, false])
+    #expect(told(true, [("lost", 20), ("lost", 31)]) == [true, false])
+    // Another one begins anew.
+    #expect(told(false, lost + [("lost", 24)], again: 24).last == false)
+    #expect(told(true, lost + [("lost", 24)], again: 24).last == true)
   }
 
   @Test func stampsEveryLineOnceForEachStream() {

@@ -101,6 +101,98 @@ import Testing
     }
   }
 
+  /// Zeros begin where a page of the file did not come to disk, in the middle of a record.
+  @Test func aRecordThatEndsInZerosIsNotServedAndTheRestIs() throws {
+    try withFolder { folder in
+      var writer = try JournalWriter(
+        folder: try folder.duplicate(), jobID: Self.jobID, segmentSize: 1 << 20)
+      try writer.append(Array("first\n".utf8), stream: .stdout)
+      let whole = Int(writer.end)
+      try writer.append(Array("second\n".utf8), stream: .stdout)
+      let name = "output.0000000000000000"
+      let good = try File.read(name, in: folder)
+      for cut in whole..<(good.count - 1) {
+        for tail in [0, 5000] {
+          let bad = good[..<cut] + [UInt8](repeating: 0, count: good.count - cut + tail)
+          try File.replace(name, in: folder, with: Array(bad), durable: false)
+          let read = try JournalContent.read(folder, jobID: Self.jobID).records
+          #expect(read.map(\.bytes) == [Array("first\n".utf8)], "\(cut)")
+          var search = JournalSearch(.lines(1, [.stdout]))
+          var step = JournalSearch.Step.goOn
+          while step == .goOn { step = try search.step(in: folder, jobID: Self.jobID) }
+          #expect(step == .found(.start))
+        }
+      }
+    }
+  }
+
+  @Test func aFlippedBitBeforeZerosOfTheJobsOwnIsAnError() throws {
+    try withFolder { folder in
+      var writer = try JournalWriter(
+        folder: try folder.duplicate(), jobID: Self.jobID, segmentSize: 1 << 20)
+      try writer.append(Array("first".utf8) + [0, 0, 0, 0], stream: .stdout)
+      try writer.append(Array("second".utf8), stream: .stdout)
+      let name = "output.0000000000000000"
+      var bytes = try File.read(name, in: folder)
+      bytes[100] ^= 1
+      try File.replace(name, in: folder, with: bytes, durable: false)
+      #expect(throws: StoreError.self) { try JournalContent.read(folder, jobID: Self.jobID) }
+    }
+  }
+
+  @Test(arguments: [0, 20, 56]) func aLastSegmentWithoutAHeaderHoldsNothing(count: Int) throws {
+    try withFolder { folder in
+      var writer = try JournalWriter(
+        folder: try folder.duplicate(), jobID: Self.jobID, segmentSize: 1 << 20)
+      try writer.append(Array("first".utf8), stream: .stdout)
+      let end = writer.end
+      let name = "output." + String(format16: end)
+      try File.replace(
+        name, in: folder, with: [UInt8](repeating: 0, count: count), durable: false)
+      let read = try JournalContent.read(folder, jobID: Self.jobID).records
+      #expect(read.map(\.bytes) == [Array("first".utf8)])
+      #expect(try StreamCounts.ofJournal(in: folder, jobID: Self.jobID).stdout == 5)
+    }
+  }
+
+  /// The one segment there is was not written yet, or not to disk: there is no output.
+  @Test(arguments: [0, 20, 56]) func anOnlySegmentWithoutAHeaderIsNoOutput(count: Int) throws {
+    try withFolder { folder in
+      try File.replace(
+        "output.0000000000000000", in: folder, with: [UInt8](repeating: 0, count: count),
+        durable: false)
+      let copy = try folder.duplicate()
+      var isNone = false
+      do throws(StoreError) {
+        _ = try JournalReader(folder: copy, jobID: Self.jobID)
+      } catch {
+        if case .outOfRange(position: 0) = error { isNone = true }
+      }
+      #expect(isNone)
+      #expect(try StreamCounts.ofJournal(in: folder, jobID: Self.jobID) == StreamCounts())
+    }
+  }
+
+  /// Headers are looked at without their checksums: none of them may end the process.
+  @Test func countsOfDamagedHeadersAreSomeNumber() throws {
+    try withFolder { folder in
+      var dice = Dice(seed: 7)
+      try Self.write(into: folder, &dice)
+      for name in try Folder.names(in: folder) {
+        let whole = try File.read(name, in: folder)
+        for place in 56..<min(whole.count, 300) {
+          var bad = whole
+          bad[place] ^= 0x80
+          try File.replace(name, in: folder, with: bad, durable: false)
+          _ = try? StreamCounts.ofJournal(in: folder, jobID: Self.jobID).total
+          var search = JournalSearch(.since(1))
+          for _ in 0..<3 { _ = try? search.step(in: folder, jobID: Self.jobID) }
+        }
+        try File.replace(name, in: folder, with: whole, durable: false)
+      }
+    }
+  }
+
   @Test func aTailThatWasCutAndWrittenAnewIsReadAnew() throws {
     try withFolder { folder in
       var writer = try JournalWriter(
@@ -121,5 +213,13 @@ import Testing
       }
       #expect(record.bytes == [4, 5, 6])
     }
+  }
+}
+
+extension String {
+  /// As segments are named.
+  fileprivate init(format16 number: UInt64) {
+    let digits = String(number, radix: 16)
+    self = String(repeating: "0", count: 16 - digits.count) + digits
   }
 }

@@ -90,10 +90,27 @@ import Testing
       #expect(next.offset == gap.to)
       // The same from a cursor whose place is gone: only where it began is not known then.
       let resumed = try Self.read(folder, from: first.end)
-      #expect(resumed.gaps.map(\.to) == [gap.to, 0])
+      #expect(resumed.gaps.map(\.to) == [gap.to])
       #expect(resumed.gaps.allSatisfy { $0.from == nil })
       #expect(resumed.records.first == next)
       #expect(try Self.read(folder, from: gap.end).records.first == next)
+    }
+  }
+
+  /// A reading that ends at what is there says how much that was, though it is dropped meanwhile.
+  @Test func countsAreKnownThoughTheirSegmentIsGone() throws {
+    try withFolder { folder in
+      var writer = try Self.writer(in: folder, quota: 8000, segment: 1000, .dropOldest)
+      let source = try Source.make()
+      for index in 0..<3 { _ = try source.copy(100, of: UInt8(index), into: &writer) }
+      let place = writer.end
+      var whole = try JournalReader(folder: try folder.duplicate(), jobID: Self.jobID)
+      while try whole.next(waiting: true) != .end {}
+      let behind = try JournalReader(
+        folder: try folder.duplicate(), jobID: Self.jobID, position: place)
+      #expect(try behind.counts().stdout == 300)
+      for index in 1..<200 { _ = try source.copy(100, of: UInt8(index), into: &writer) }
+      #expect(try whole.counts().stdout == 300)
     }
   }
 

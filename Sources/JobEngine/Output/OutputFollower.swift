@@ -102,7 +102,7 @@ final class OutputFollower {
       case .event(let event): return try self.checked(event)
       case .end: return nil
       case .wouldBlock:
-        return try await withTaskExecutorPreference(Worker.threads) {
+        return try await withTaskExecutorPreference(Worker.readers) {
           try await Self.readWaiting(journal)
         }.map(self.checked)
       }
@@ -132,10 +132,11 @@ final class OutputFollower {
     let (state, id) = (self.source.worker.state, self.job.id)
     let place = try await self.source.view.place(of: id, in: state)
     let position = place == .start ? nil : place?.position ?? self.source.position
-    self.journal = try await withTaskExecutorPreference(Worker.threads) {
+    self.journal = try await withTaskExecutorPreference(Worker.readers) {
       try await Self.openWaiting(id, position, in: state)
     }
-    self.journal?.skip = place?.skip ?? 0
+    // The place may have been dropped since it was found: then it begins behind, with a whole record.
+    if self.journal?.position == place?.position { self.journal?.skip = place?.skip ?? 0 }
     self.journal?.joins = !self.source.view.hasExactTimes
     // In the middle of a record there is no place for a cursor, but a chunk.
     guard let place, place.skip == 0, let journal = self.journal else { return }
@@ -159,7 +160,11 @@ final class OutputFollower {
     let position = self.journal?.position ?? 0
     let cursor = Cursor(job: self.job.id, position: position)
     if let record = before.record {
-      guard position >= record.journalEnd else { throw self.missing(from: position, record) }
+      guard position >= record.journalEnd else {
+        // Its files have gone while they were read, or are damaged.
+        if self.job.state.value.isRemoved { throw self.removed }
+        throw self.missing(from: position, record)
+      }
       let untold = record.untoldGaps(of: self.job.id)
       if self.toldAtEnd < untold.count {
         self.toldAtEnd += 1
@@ -171,26 +176,27 @@ final class OutputFollower {
           cursor: cursor))
     }
     guard !self.source.follow else { return nil }
-    let totals = try await self.totals(upTo: position)
+    let totals = try await self.totals()
     return .end(
       OutputEnd(
         complete: false, stdoutBytes: totals.stdout, stderrBytes: totals.stderr, cursor: cursor))
   }
 
   /// Of a journal that still grows. This reading may have begun in the middle of it.
-  private func totals(upTo position: UInt64) async throws -> StreamCounts {
-    guard self.journal != nil else { return StreamCounts() }
-    let (state, id) = (self.source.worker.state, self.job.id)
+  private func totals() async throws -> StreamCounts {
+    guard let journal = self.journal else { return StreamCounts() }
     do {
-      return try await Worker.threads.run { () throws(StoreError) in
-        let folder = try StoreError.wrap { () throws(SystemError) in try state.open(id) }
-        return try StreamCounts.ofJournal(
-          in: folder, jobID: id.description, upTo: position)
+      return try await withTaskExecutorPreference(Worker.readers) {
+        try await Self.countWaiting(journal)
       }
-    } catch {
+    } catch let error as StoreError {
       throw self.translated(error)
     }
   }
+
+  private nonisolated static func countWaiting(
+    _ journal: OutputJournal
+  ) async throws -> StreamCounts { try journal.counts() }
 
   /// Nothing more can be read, and the job's record promises more.
   private func missing(from position: UInt64, _ record: ExitRecord) -> WorkerError {

@@ -44,6 +44,9 @@ final class OutputJournal {
     }
   }
 
+  /// Bytes of each stream up to here, gaps included; where nothing more was there. Blocks.
+  func counts() throws(StoreError) -> StreamCounts { try self.reader.counts() }
+
   private func next(waiting: Bool) throws(StoreError) -> JournalReader.Next {
     if let pending = self.pending.take() { return pending }
     return try self.reader.next(waiting: waiting)

@@ -37,7 +37,7 @@ public struct OutputView: Hashable, Sendable {
       while true {
         try Task.checkCancellation()
         let before = search
-        let (after, step) = try await Worker.threads.run {
+        let (after, step) = try await Worker.searchers.run {
           () throws(StoreError) -> (JournalSearch, JournalSearch.Step) in
           var search = before
           let folder = try StoreError.wrap { () throws(SystemError) in try state.open(id) }

@@ -64,6 +64,12 @@ package struct StreamCounts: Hashable, Sendable {
 
   package init() {}
 
+  /// Of both; as many as there can be, where damage has made more of them.
+  package var total: UInt64 {
+    let (sum, overflow) = self.stdout.addingReportingOverflow(self.stderr)
+    return overflow ? .max : sum
+  }
+
   package subscript(_ stream: JournalStream) -> UInt64 {
     get { stream == .stdout ? self.stdout : self.stderr }
     set {

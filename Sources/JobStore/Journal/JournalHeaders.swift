@@ -35,6 +35,10 @@ package struct JournalHeaders: ~Copyable {
   /// ENOENT when the segment is gone, as the oldest may be.
   package init(base: UInt64, in folder: borrowing OwnedDescriptor) throws(SystemError) {
     let segment = try File.open(JournalFormat.fileName(base: base), in: folder, O_RDONLY)
+    try self.init(base: base, segment: segment)
+  }
+
+  init(base: UInt64, segment: consuming OwnedDescriptor) throws(SystemError) {
     self.size = UInt64(try File.size(segment))
     self.segment = segment
     self.base = base
@@ -78,7 +82,9 @@ package struct JournalHeaders: ~Copyable {
     of kind: JournalKind, _ begin: UInt64, _ length: Int
   ) throws(SystemError) -> UInt64? {
     switch kind {
-    case .output: return begin + UInt64(length)
+    case .output:
+      let (end, overflow) = begin.addingReportingOverflow(UInt64(length))
+      return overflow ? nil : end
     case .gap:
       let size = JournalFormat.headerSize + JournalGap.payloadSize
       guard length == JournalGap.payloadSize, let start = try self.load(size) else { return nil }
@@ -105,25 +111,29 @@ package struct JournalHeaders: ~Copyable {
 }
 
 extension StreamCounts {
-  /// Bytes of each stream that the journal in `folder` tells of up to `position` (nil: its end), gaps
-  /// included: by the header of the last segment and those of the records in it. Blocks.
+  /// Bytes of each stream that the journal in `folder` tells of, gaps included: by the header of the last segment and those of the records in it. Blocks.
   package static func ofJournal(
-    in folder: borrowing OwnedDescriptor, jobID: String, upTo position: UInt64? = nil
+    in folder: borrowing OwnedDescriptor, jobID: String
   ) throws(StoreError) -> StreamCounts {
-    for base in try OpenSegment.bases(in: folder).reversed() where base < position ?? .max {
+    try self.end(in: folder, jobID: jobID)?.counts ?? StreamCounts()
+  }
+
+  /// The same, and the position behind the last record; nil where there is no segment.
+  package static func end(
+    in folder: borrowing OwnedDescriptor, jobID: String
+  ) throws(StoreError) -> (counts: StreamCounts, position: UInt64)? {
+    for base in try OpenSegment.bases(in: folder).reversed() {
       // Its header may not be there yet, or it was dropped meanwhile.
       guard let segment = try OpenSegment.open(base, in: folder, jobID: jobID) else { continue }
       var counts = segment.header.before
       do throws(SystemError) {
-        var headers = try JournalHeaders(base: base, in: folder)
-        while let heading = try headers.next(), heading.end <= position ?? .max {
-          counts[heading.stream] = heading.streamEnd
-        }
+        var headers = try JournalHeaders(base: base, segment: segment.takeDescriptor())
+        while let heading = try headers.next() { counts[heading.stream] = heading.streamEnd }
+        return (counts, headers.position)
       } catch {
         throw .system(error)
       }
-      return counts
     }
-    return StreamCounts()
+    return nil
   }
 }

@@ -16,13 +16,13 @@ extension JournalReader {
       return true
     }
     guard try self.isDropped else { return false }
-    for base in try OpenSegment.bases(in: self.folder) where base > position {
+    for base in try OpenSegment.bases(in: self.folder) where base >= position {
       guard let found = try OpenSegment.open(base, in: self.folder, jobID: self.jobID) else {
         continue  // dropped too, at this moment
       }
       let header = found.header
       self.enter(found)
-      self.jump(to: header, from: position)
+      if base > position { self.jump(to: header, from: position) }
       self.pass(header)
       return true
     }
@@ -37,7 +37,8 @@ extension JournalReader {
 
   /// Everything between `position` and the segment is gone.
   mutating func jump(to header: SegmentHeader, from position: UInt64) {
-    for stream in JournalStream.allCases where self.next[stream] != header.before[stream] {
+    for stream in JournalStream.allCases
+    where self.next[stream] ?? 0 != header.before[stream] {
       self.gaps.append(
         JournalGap(
           stream: stream, from: self.next[stream], to: header.before[stream], reason: .quota,

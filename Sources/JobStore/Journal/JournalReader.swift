@@ -87,7 +87,9 @@ package struct JournalReader: ~Copyable {
         if let found = try self.parse() { return found }
       } catch {
         if try self.canReadAnew() { continue }
-        throw error
+        guard try self.isTorn() else { throw error }
+        self.forget()
+        return .end
       }
       switch try self.fill(waiting: waiting) {
       case .bytes: continue
@@ -178,6 +180,56 @@ package struct JournalReader: ~Copyable {
     }
     self.forget()
     return true
+  }
+
+  /// Whether the record here is the journal's last, and a power loss has left zeros from somewhere in it to
+  /// the end of the file: as much as the disk had of it.
+  private func isTorn() throws(StoreError) -> Bool {
+    guard !self.unproven, try OpenSegment.bases(in: self.folder).last == self.base else {
+      return false
+    }
+    return try StoreError.wrap { () throws(SystemError) in
+      try ZeroTail.begins(
+        before: self.offset + UInt64(self.recordSize), from: self.offset, in: self.segment)
+    }
+  }
+
+  /// Of the record in the buffer, as its header says; of the header, where that says nothing.
+  private var recordSize: Int {
+    let header = JournalFormat.headerSize
+    guard Array(self.buffer[self.start..<(self.start + 2)]) == JournalFormat.recordMagic else {
+      return header
+    }
+    let length: UInt32 = self.buffer.load(at: self.start + 4)
+    return header + min(Int(length), JournalFormat.maxPayload)
+  }
+
+  /// Bytes of each stream up to the position, gaps included. Blocks.
+  package func counts() throws(StoreError) -> StreamCounts {
+    var counts = StreamCounts()
+    if JournalStream.allCases.contains(where: { self.next[$0] == nil }) {
+      counts = try self.countsOfSegment()
+    }
+    for stream in JournalStream.allCases { counts[stream] = self.next[stream] ?? counts[stream] }
+    return counts
+  }
+
+  /// By what is open here: its name may be gone.
+  private func countsOfSegment() throws(StoreError) -> StreamCounts {
+    let copy = try StoreError.wrap { () throws(SystemError) in try self.segment.duplicate() }
+    guard let header = try OpenSegment.header(of: copy, base: self.base, jobID: self.jobID) else {
+      return StreamCounts()  // emptied at this moment, as the oldest may be
+    }
+    var counts = header.before
+    do throws(SystemError) {
+      var headers = try JournalHeaders(base: self.base, segment: copy)
+      while let heading = try headers.next(), heading.end <= self.position {
+        counts[heading.stream] = heading.streamEnd
+      }
+    } catch {
+      throw .system(error)
+    }
+    return counts
   }
 
   private mutating func forget() { (self.start, self.filled, self.reads) = (0, 0, 0) }

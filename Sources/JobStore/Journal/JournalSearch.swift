@@ -70,7 +70,7 @@ package struct JournalSearch: Hashable, Sendable {
       // Dropped meanwhile, as the oldest may be: what is kept begins behind it.
       if case .system(let cause) = error, cause.errno == ENOENT { return .found(.start) }
       // Its header is being written at this moment: there is nothing in it.
-      if case .damaged(_, SegmentHeader.cutShort) = error { return .goOn }
+      if case .outOfRange = error { return .goOn }
       throw error
     }
   }
@@ -93,11 +93,17 @@ package struct JournalSearch: Hashable, Sendable {
     in folder: borrowing OwnedDescriptor, jobID: String
   ) throws(StoreError) -> Step {
     var pass = try LinePass(base, upTo: self.limit, streams, in: folder, jobID: jobID)
-    while try pass.next() != nil {}
+    do throws(StoreError) {
+      while try pass.next() != nil {}
+    } catch {
+      // In the last segment, what is before it is there to be shown, and reading tells of it there.
+      guard case .damaged = error, self.limit == nil else { throw error }
+    }
     if count == 0 { return .found(JournalPlace(position: pass.position)) }
     self.limit = base
     guard let lastByte = pass.lastByte else { return .goOn }  // none of these streams is in it
-    let newlines = self.newlines ?? (lastByte == LinePass.newline ? count + 1 : count)
+    let newlines =
+      self.newlines ?? (lastByte == LinePass.newline ? min(count, .max - 1) + 1 : count)
     guard pass.newlines >= newlines else {
       self.newlines = newlines - pass.newlines
       return .goOn
@@ -113,7 +119,7 @@ package struct JournalSearch: Hashable, Sendable {
         if left == 0 { return .found(record.place(behind: index)) }
       }
     }
-    throw .damaged(position: base, "it became shorter")
+    return .found(.start)  // dropped meanwhile: what is kept begins behind it
   }
 }
 
@@ -140,7 +146,11 @@ private struct LinePass: ~Copyable {
     in folder: borrowing OwnedDescriptor, jobID: String
   ) throws(StoreError) {
     let copy = try StoreError.wrap { () throws(SystemError) in try folder.duplicate() }
-    self.reader = try JournalReader(folder: copy, jobID: jobID, position: base)
+    let reader = try JournalReader(folder: copy, jobID: jobID, position: base)
+    guard reader.base == base else {
+      throw .system(SystemError(call: "open", errno: ENOENT))  // the oldest that is left
+    }
+    self.reader = reader
     self.limit = limit ?? .max
     self.streams = streams
   }

@@ -20,14 +20,26 @@ struct OpenSegment: ~Copyable {
   static func open(
     _ base: UInt64, in folder: borrowing OwnedDescriptor, jobID: String
   ) throws(StoreError) -> OpenSegment? {
-    guard let segment = try self.file(base, in: folder) else { return nil }
+    guard let segment = try self.file(base, in: folder),
+      let header = try self.header(of: segment, base: base, jobID: jobID)
+    else { return nil }
+    return OpenSegment(descriptor: segment, header: header)
+  }
+
+  /// Nil when it is not there yet: cut short, or zeros after a power loss.
+  static func header(
+    of segment: borrowing OwnedDescriptor, base: UInt64, jobID: String
+  ) throws(StoreError) -> SegmentHeader? {
     var head = [UInt8](repeating: 0, count: JournalFormat.segmentHeaderSize)
-    let result = try StoreError.wrap { () throws(SystemError) in
-      try File.read(segment, into: &head, at: 0, count: head.count, position: 0, waiting: true)
+    let result: File.ReadResult
+    do throws(SystemError) {
+      result = try File.read(
+        segment, into: &head, at: 0, count: head.count, position: 0, waiting: true)
+    } catch {
+      throw .system(error)
     }
-    guard result == .bytes(head.count) else { return nil }
-    return OpenSegment(
-      descriptor: segment, header: try SegmentHeader(head, base: base, jobID: jobID))
+    guard result == .bytes(head.count), head.contains(where: { $0 != 0 }) else { return nil }
+    return try SegmentHeader(head, base: base, jobID: jobID)
   }
 
   private static func file(
@@ -59,6 +71,8 @@ struct OpenSegment: ~Copyable {
       }
       // Dropped between the look and the opening: look again.
       guard !File.exists(JournalFormat.fileName(base: wanted), in: folder) else {
+        // The only one: there is no output, or not yet.
+        if wanted == bases.last { throw .outOfRange(position: position ?? wanted) }
         throw .damaged(position: wanted, SegmentHeader.cutShort)
       }
     }

@@ -56,6 +56,8 @@ struct RunCommand: ClientCommand {
         onChunk: { try await session.output.write($0) })
       try await session.output.finish()  // before our own word on how it ended
       return Self.tell(end.hasJob ? end.job : try await session.client.wait(job.id))
+    } catch let error as RPCError where [.dataLoss, .notFound].contains(error.code) {
+      throw Failure("\(Failure(error)); worker status \(job.id) tells what there is of the job")
     } catch {
       throw Failure(
         "\(Failure(error)); job \(job.id) goes on: worker logs --follow \(job.id) shows it")

@@ -32,8 +32,13 @@ struct Verification: Hashable, Sendable {
     let id = end.cursor.split(separator: ".").first.map(String.init) ?? "?"
     let bytes = "\(end.stdoutBytes) bytes of stdout, \(end.stderrBytes) bytes of stderr"
     let state =
-      end.complete
-      ? "complete, as its end record says" : "right so far; the job has not finished"
+      if !end.complete {
+        "right so far; the job has not finished"
+      } else if end.job.exit.reason == .lost {
+        "all that is kept; what the job wrote last may be missing, as it was lost"
+      } else {
+        "complete, as its end record says"
+      }
     let gaps = self.missing > 0 ? "; \(self.missing) of these bytes were not kept" : ""
     return """
       job \(id): \(bytes): \(state)\(gaps)
