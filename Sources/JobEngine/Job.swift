@@ -33,6 +33,13 @@ final class Job: Sendable {
   /// Whether somebody reads its output now.
   var isRead: Bool { self.readers.withLock { $0 > 0 } }
 
+  /// Makes it nobody's, unless somebody reads it: whoever comes to read later is told that it is gone.
+  func removeUnread() -> Bool {
+    self.readers.withLock { readers in
+      readers == 0 && self.state.change { $0.remove() } == .remove
+    }
+  }
+
   func readerCame() { self.readers.withLock { $0 += 1 } }
 
   /// True when that was the last one.

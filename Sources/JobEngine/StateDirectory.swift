@@ -105,12 +105,16 @@ extension StateDirectory {
     try File.sync(self.jobs)
   }
 
-  /// Removes a job's folder: out of sight at once and for good, then file by file.
-  func remove(_ id: JobID) throws(SystemError) {
-    let trash = JobDirectory.trashPrefix + id.description
+  /// Puts a job's folder out of sight at once and for good, and frees the disk that its output and records
+  /// took. Trees that the job made stay for `removeTrash`, as their removal may take long.
+  func putAside(_ id: JobID) throws(SystemError) {
+    let trash = JobDirectory.trashed(id.description)
     try File.rename(id.description, to: trash, in: self.jobs)
     try File.sync(self.jobs)
-    try Folder.removeTree(trash, in: self.jobs)
+    let folder = try File.open(trash, in: self.jobs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    for name in try Folder.names(in: folder) where !JobDirectory.isTree(name) {
+      try File.remove(name, in: folder)
+    }
   }
 
   /// Removes what is left of a job that never was.

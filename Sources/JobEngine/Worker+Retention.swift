@@ -75,12 +75,12 @@ extension Worker {
   }
 
   private func expire(_ job: Job) {
-    guard job.state.change({ $0.remove() }) == .remove else { return }
+    guard job.removeUnread() else { return }
     self.registry.change { $0.drop(job) }
     Remains.sweep(job.id, in: self.state)
-    Remains.removeFiles(of: job.id, in: self.state)
     // What cannot be removed now is found by the next worker.
-    try? self.state.remove(job.id)
+    try? self.state.putAside(job.id)
+    self.sweepRemoved(job.id)
     self.configuration.onExpired(job.summary)
   }
 

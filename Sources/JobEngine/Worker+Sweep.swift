@@ -11,6 +11,14 @@ extension Worker {
     self.sweep { Remains.removeFiles(of: job.id, in: self.state, while: self.isOpen) }
   }
 
+  /// What is left of a job that was removed, and its files if they still waited for this.
+  func sweepRemoved(_ id: JobID) {
+    self.sweep {
+      Remains.removeFiles(of: id, in: self.state, while: self.isOpen)
+      self.state.removeTrash(JobDirectory.trashed(id.description), while: self.isOpen)
+    }
+  }
+
   /// What earlier workers and keepers have left, after all jobs were adopted.
   func sweep(_ trash: [String]) {
     let finished = self.registry.read { $0.jobs.values.filter { $0.state.value.isOver }.map(\.id) }

@@ -152,11 +152,11 @@ public final class Worker: Sendable {
     case .remove:
       self.registry.change { $0.drop(job) }
       let state = self.state
+      defer { self.sweepRemoved(id) }
       do throws(SystemError) {
         try await Self.threads.run { () throws(SystemError) in
           Remains.sweep(id, in: state)
-          Remains.removeFiles(of: id, in: state)
-          try state.remove(id)
+          try state.putAside(id)
         }
       } catch {
         throw WorkerError(.internal, "job \(id) is forgotten, but not all its files: \(error)")

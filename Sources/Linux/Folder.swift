@@ -134,6 +134,7 @@ private struct Tree {
     // An empty one, the usual leaf, need not move.
     if unlinkat(folder, child, AT_REMOVEDIR) == 0 { return }
     guard renameat(folder, child, parent.rawValue, self.name(self.moved)) == 0 else {
+      if errno == ENOENT { return }  // somebody else removes the tree, too
       throw Folder.failure(child)
     }
     self.moved += 1

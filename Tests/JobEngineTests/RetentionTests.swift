@@ -1,3 +1,4 @@
+import JobStore
 import Linux
 import Testing
 
@@ -76,6 +77,7 @@ import Testing
     }
     _ = try await worker.stop(running.id, grace: .zero, by: "test")
     for id in ids[..<4] { #expect(await gone.next() == id) }
+    await worker.waitForSweeps()
     await worker.close()
     let left = try names(in: "\(folder.path)/state/jobs")
     #expect(left.sorted() == [ids[4], running.id].map(\.description).sorted())
@@ -84,8 +86,27 @@ import Testing
     let second = try await Worker.open(configuration)
     #expect(await gone.next() == ids[4])
     #expect(await gone.next() == running.id)
+    await second.waitForSweeps()
     await second.close()
     #expect(try names(in: "\(folder.path)/state/jobs").isEmpty)
+  }
+
+  /// In one step: whoever comes a moment before it keeps it, whoever comes after is told.
+  @Test func aJobIsRemovedOnlyWhileNobodyReadsIt() {
+    let record = JobRecord(
+      spec: shell("true"), owner: "alice", createTime: 1, request: nil, uid: 1, gid: 1)
+    let job = Job(id: .random(), record: record)
+    _ = job.state.change {
+      $0.finish(
+        ExitRecord(
+          end: nil, cause: .itself, killed: false, time: 1, journalEnd: 0, stdoutBytes: 0,
+          stderrBytes: 0, evidence: []))
+    }
+    job.readerCame()
+    #expect(!job.removeUnread() && !job.state.value.isRemoved)
+    _ = job.readerWent()
+    #expect(job.removeUnread() && job.state.value.isRemoved)
+    #expect(!job.removeUnread())
   }
 
   @Test(.requiresRoot) func aJobThatIsReadStaysUntilItsLastReaderHasGone() async throws {

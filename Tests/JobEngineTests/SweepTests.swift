@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import JobStore
 import Linux
@@ -49,6 +50,47 @@ import Testing
       let left = try names(in: "\(worker.state.path)/jobs").filter { $0.contains("\(id)") }
       #expect(left.isEmpty)
     }
+  }
+
+  /// A tree of millions of files must not hold up whoever removes it, nor anybody else.
+  @Test func removingAJobDoesNotWaitForItsFiles() async throws {
+    try await withWorker { worker in
+      let id = try await worker.start(shell("echo x > /tmp/file"), owner: "a").id
+      _ = try await worker.wait(id)
+      await worker.waitForSweeps()
+      let jobs = "\(worker.state.path)/jobs"
+      try File.makeFolders("\(jobs)/\(id)/files/left/over")
+      let gate = DispatchSemaphore(value: 0)
+      Worker.sweeper.perform { gate.wait() }
+      try await worker.remove(id)
+      #expect(try trash(in: jobs) == [JobDirectory.trashed("\(id)")])
+      #expect(try names(in: "\(jobs)/.trash-\(id)") == ["files"])
+      gate.signal()
+      await worker.waitForSweeps()
+      #expect(try trash(in: jobs).isEmpty)
+    }
+  }
+
+  /// A removal moves folders up beside the tree, and was killed there.
+  @Test func whatARemovalThatWasCutShortLeftIsRemoved() async throws {
+    let folder = try TemporaryFolder()
+    let jobs = "\(folder.path)/state/jobs"
+    let first = try await Worker.open(configuration(folder))
+    var ids: [JobID] = []
+    for _ in 0..<2 { ids.append(try await first.start(shell("true"), owner: "a").id) }
+    for id in ids { _ = try await first.wait(id) }
+    await first.waitForSweeps()
+    let left = "\(Folder.removingPrefix)1-2"
+    try File.makeFolders("\(jobs)/\(ids[0])/\(left)/deep")
+    try await first.remove(ids[0])
+    try File.makeFolders("\(jobs)/\(ids[1])/\(left)/deep")
+    await first.waitForSweeps()
+    await first.close()
+    let second = try await Worker.open(configuration(folder))
+    await second.waitForSweeps()
+    #expect(try names(in: jobs) == ["\(ids[1])"])
+    #expect(try !names(in: "\(jobs)/\(ids[1])").contains(left))
+    await second.close()
   }
 
   private func trash(in jobs: String) throws -> [String] {
