@@ -103,7 +103,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   private func expired() {
     self.beginShutdown()
     self.setTimer(.expiry, after: self.limits.shutdownGrace.nanoseconds) { [weak self] in
-      self?.abort("the client's certificate has expired")
+      self?.loseIdentity("the client's certificate has expired")
     }
   }
 
@@ -114,7 +114,14 @@ final class ServerConnection: Connection, @unchecked Sendable {
     }
     self.context = self.owner.context
     if tls.isPeerAccepted(by: self.context) { return }
-    self.abort("the client's certificate is not accepted any more")
+    self.loseIdentity("the client's certificate is not accepted any more")
+  }
+
+  private func loseIdentity(_ reason: String) {
+    if let identity {
+      self.owner.report(.identityLost(peer: self.peer, identity: identity, reason: reason))
+    }
+    self.abort(reason)
   }
 
   override func received(_ count: Int) -> Int64 {

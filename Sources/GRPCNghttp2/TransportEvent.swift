@@ -12,6 +12,8 @@ package enum TransportEvent: Hashable, Sendable {
   case methodUnknown(peer: IPEndpoint, identity: PeerIdentity, method: String)
   /// Ended, as its client made the server work for nothing, over and over.
   case flooded(peer: IPEndpoint, identity: PeerIdentity, by: String, reason: String)
+  /// An open connection whose client's certificate has expired, or was revoked; it is closed as well.
+  case identityLost(peer: IPEndpoint, identity: PeerIdentity, reason: String)
   case connectionOpened(peer: IPEndpoint, identity: PeerIdentity)
   case connectionClosed(peer: IPEndpoint, reason: String)
   /// accept(2) failed; it is tried again soon.

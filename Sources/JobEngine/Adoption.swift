@@ -133,7 +133,9 @@ extension Worker {
         self.watch(keeper, of: self.insert(id, record, start: start))
       case .nameless(let record, let start):
         self.settleChange(of: id, record)
-        self.watchLock(of: self.insert(id, record, start: start), adoption)
+        let job = self.insert(id, record, start: start)
+        let watch = start == nil ? self.watchStart(of: job, adoption) : nil
+        self.watchLock(of: job, adoption, watch)
       case .lost(let record, let start):
         let exit = try Remains.settle(
           id, start: start, why: adoption.reason(record, start), in: self.state)
@@ -178,16 +180,30 @@ extension Worker {
   /// Waits for the end of a keeper that has a lock, but no number that we could watch: mostly one that
   /// was still starting its job when the last worker died. So rare that a thread of its own is the
   /// simplest that is right.
-  private func watchLock(of job: Job, _ adoption: Adoption) {
+  private func watchLock(of job: Job, _ adoption: Adoption, _ watch: FolderWatch? = nil) {
     Threads.start(name: "engine-lock") {
       do throws(SystemError) { try self.state.waitForLock(of: job.id) } catch {
         // Not the end of the keeper, unless the job is gone with its folder.
         guard error.errno == ENOENT else {
-          return self.lookLater(job) { self.watchLock(of: job, adoption) }
+          return self.lookLater(job) { self.watchLock(of: job, adoption, watch) }
         }
       }
+      watch?.stop()
       self.whileOpen(job) { self.lockIsFree(job, adoption) }
     }
+  }
+
+  /// Sees the record that the program was executed, for those who repeat the start meanwhile. Nil where
+  /// the host has no watch left: they wait for the job's end then.
+  private func watchStart(of job: Job, _ adoption: Adoption) -> FolderWatch? {
+    job.state.change { $0.unconfirmed() }
+    let confirm: @Sendable () -> Void = {
+      guard let record = try? adoption.startRecord(job.id) else { return }
+      job.state.change { $0.confirmed(record) }
+    }
+    let watch = try? FolderWatch([self.state.path(job.id)], quietMilliseconds: 1, onChange: confirm)
+    confirm()  // it may have come before the watch
+    return watch
   }
 
   private func lockIsFree(_ job: Job, _ adoption: Adoption) {
@@ -199,7 +215,7 @@ extension Worker {
       Remains.discard(job.id, in: self.state)
       self.registry.change { $0.drop(job) }
       job.state.change {
-        $0.startFailed(WorkerError(.startFailed, "the start failed while no worker watched"))
+        $0.startFailed(WorkerError(.aborted, "the start failed while no worker watched: try again"))
       }
     } catch {
       if error.isShortage { return self.lookLater(job) { self.lockIsFree(job, adoption) } }

@@ -10,6 +10,9 @@ final class Job: Sendable {
   /// Only while it starts the job.
   private let startingKeeper = Lock<KeeperProcess?>(nil)
 
+  /// Whether a call waits for the job to freeze, or to go on: one at a time.
+  let isFreezing = Watched(false)
+
   private let readers = Lock(0)
   /// Of its output on disk, once it is finished.
   private let size = Lock<Int64?>(nil)
@@ -105,27 +108,52 @@ final class Job: Sendable {
     // What was in use when the last process went means nothing now.
     status.usage.memoryBytes = 0
     status.usage.pids = 0
-    status.outputBytes = Int64(clamping: record.stdoutBytes + record.stderrBytes)
+    status.outputBytes = Int64(clamping: record.output.total)
     return status
   }
 
   /// Returns once the job is over; throws when the worker closes or the caller is cancelled first.
   func waitUntilOver() async throws(WorkerError) {
-    await self.state.wait { $0.isOver || $0.isClosed }
-    try self.checkStillWaiting { $0.isOver }
+    try await self.wait { $0.isOver }
   }
 
   /// Returns once the job is past its start.
   func waitUntilStarted() async throws(WorkerError) {
-    await self.state.wait { $0.phase != .starting || $0.isClosed }
-    try self.checkStillWaiting { $0.phase != .starting }
+    try await self.wait { $0.phase != .starting }
+  }
+
+  /// As `waitUntilStarted`, and for what became of a start that was adopted.
+  func waitUntilConfirmed() async throws(WorkerError) {
+    try await self.wait { $0.phase != .starting && (!$0.isUnconfirmed || $0.isOver) }
+  }
+
+  private func wait(
+    until done: @escaping @Sendable (JobLifecycle) -> Bool
+  ) async throws(WorkerError) {
+    await self.state.wait { done($0) || $0.isClosed }
+    try self.checkStillWaiting(done)
+  }
+
+  /// Waits for its turn to freeze the job, or to let it go on; the caller ends it.
+  func takeFreezingTurn() async throws(WorkerError) {
+    repeat {
+      await self.isFreezing.wait { !$0 }
+      if Task.isCancelled { throw self.stoppedWaiting }
+    } while !self.isFreezing.change { isTaken in
+      defer { isTaken = true }
+      return !isTaken
+    }
+  }
+
+  private var stoppedWaiting: WorkerError {
+    WorkerError(.cancelled, "the caller stopped waiting for job \(self.id)")
   }
 
   private func checkStillWaiting(_ done: (JobLifecycle) -> Bool) throws(WorkerError) {
     let lifecycle = self.state.value
     if done(lifecycle) { return }
     if lifecycle.isClosed { throw .closing }
-    throw WorkerError(.unavailable, "the caller stopped waiting for job \(self.id)")
+    throw self.stoppedWaiting
   }
 }
 

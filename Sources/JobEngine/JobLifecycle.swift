@@ -21,6 +21,9 @@ struct JobLifecycle: Sendable {
   var usageFiles: [ExitRecord.Evidence] = []
   /// Set by the keeper; nil until then, or for ever if the job did not get that far.
   var start: StartRecord?
+  /// Adopted from a worker that died while its keeper was starting it: whether its program was executed is
+  /// not known yet.
+  private(set) var isUnconfirmed = false
   /// Why its start is given up; the keeper is killed for it.
   private(set) var abandoned: WorkerError?
   /// Goes up with every sign that there may be new output.
@@ -61,6 +64,14 @@ extension JobLifecycle {
     return true
   }
 
+  /// Nobody has said that the program was executed.
+  mutating func unconfirmed() { self.isUnconfirmed = true }
+
+  mutating func confirmed(_ record: StartRecord) {
+    self.start = record
+    self.isUnconfirmed = false
+  }
+
   /// Gives a start up that may never come to an end; false when there is none.
   mutating func abandonStart(_ why: WorkerError) -> Bool {
     guard self.phase == .starting else { return false }
@@ -83,7 +94,7 @@ extension JobLifecycle {
   mutating func stop(by identity: String) -> OnStop {
     switch self.phase {
     case .starting:
-      let why = WorkerError(.startFailed, "stopped by \(identity) while it was being started")
+      let why = WorkerError(.aborted, "stopped by \(identity) while it was being started")
       return self.abandonStart(why) ? .killKeeper : .isOver
     case .running, .stopping: return .tellKeeper
     case .finished, .failed: return .isOver

@@ -6,7 +6,7 @@ struct JobRecord: Hashable, Sendable {
   var owner: String
   /// Nanoseconds since 1970.
   var createTime: Int64
-  var requestID: String?
+  var request: JobRequest?
   var uid: UInt32
   var gid: UInt32
   /// The boot of the host in which it was started, see `StartRecord`, which a power loss can take
@@ -16,12 +16,28 @@ struct JobRecord: Hashable, Sendable {
   var applied: [String: AppliedLimit] = [:]
 }
 
+/// What makes a repeated start the same one.
+struct JobRequest: Hashable, Sendable {
+  var id: String
+  /// Of what was asked, before settings of that moment made a spec of it; nil: the spec is what was asked.
+  var digest: String?
+}
+
 extension JobRecord {
+  /// Whether a request with the id of this job's asks for the same.
+  func isOf(_ request: JobRequest, _ spec: JobSpec) -> Bool {
+    guard let digest = self.request?.digest, let other = request.digest else {
+      return self.spec == spec
+    }
+    return digest == other
+  }
+
   func encoded() -> [UInt8] {
     var fields = Fields()
     fields.append("owner", self.owner)
     fields.append("created", self.createTime)
-    fields.append("request", self.requestID)
+    fields.append("request", self.request?.id)
+    fields.append("request.digest", self.request?.digest)
     fields.append("uid", self.uid)
     fields.append("gid", self.gid)
     fields.append("boot", self.bootID)
@@ -35,7 +51,9 @@ extension JobRecord {
     self.spec = try JobSpec(fields)
     self.owner = fields["owner"] ?? ""
     self.createTime = try fields.required("created")
-    self.requestID = fields["request"]
+    self.request = fields["request"].map {
+      JobRequest(id: $0, digest: fields["request.digest"])
+    }
     self.uid = try fields.required("uid")
     self.gid = try fields.required("gid")
     self.bootID = fields["boot"]

@@ -49,16 +49,17 @@ struct Registry: Sendable {
 
   /// Takes what a new job needs; `user` is nil when it gets a user id of its own.
   mutating func reserve(
-    _ spec: JobSpec, id: @autoclosure () -> JobID, owner: String, requestID: String?, time: Int64,
+    _ spec: JobSpec, id: @autoclosure () -> JobID, owner: String, request: JobRequest?, time: Int64,
     user: ResolvedUser?, quota: OwnerQuota? = nil
   ) throws(WorkerError) -> Reservation {
     guard !self.isClosed else { throw .closing }
-    let request = requestID.map { Key(owner: owner, text: $0) }
-    if let request, let first = self.requests[request], let job = self.jobs[first] {
-      guard job.record.spec == spec else {
+    if let request, let first = self.requests[Key(owner: owner, text: request.id)],
+      let job = self.jobs[first]
+    {
+      guard job.record.isOf(request, spec) else {
         throw WorkerError(
           .alreadyExists,
-          "the request id '\(request.text)' started job \(first) with another spec: use a new "
+          "the request id '\(request.id)' started job \(first) with another spec: use a new "
             + "request id for another job")
       }
       return .existing(job)
@@ -81,7 +82,7 @@ struct Registry: Sendable {
       uid = try self.ownID(for: spec, of: owner)
     }
     let record = JobRecord(
-      spec: spec, owner: owner, createTime: time, requestID: requestID, uid: uid,
+      spec: spec, owner: owner, createTime: time, request: request, uid: uid,
       gid: user?.gid ?? uid)
     let job = Job(id: id(), record: record)
     self.insert(job, isOver: false)
@@ -92,7 +93,7 @@ struct Registry: Sendable {
   /// Takes in a job of an earlier worker's.
   mutating func insert(_ job: Job, isOver: Bool) {
     self.jobs[job.id] = job
-    if let request = job.record.requestID {
+    if let request = job.record.request?.id {
       self.requests[Key(owner: job.record.owner, text: request)] = job.id
     }
     guard !isOver else { return }
@@ -164,7 +165,7 @@ struct Registry: Sendable {
   mutating func drop(_ job: Job) {
     self.release(job)
     self.jobs[job.id] = nil
-    if let request = job.record.requestID {
+    if let request = job.record.request?.id {
       let key = Key(owner: job.record.owner, text: request)
       if self.requests[key] == job.id { self.requests[key] = nil }
     }

@@ -5,10 +5,12 @@ import Linux
 extension Worker {
   /// Starts a job and answers once its program has been executed, or throws with the step that failed.
   ///
-  /// With a `requestID` that the same owner used before, answers with the job of that time. Goes on
-  /// to its end even if the caller is cancelled. `quota` bounds the owner's unfinished jobs together.
+  /// With a `requestID` that the same owner used before, answers with the job of that time; it must have
+  /// had the same `requestDigest`, for whoever makes `spec` of something else, or else the same spec. Goes
+  /// on to its end even if the caller is cancelled. `quota` bounds the owner's unfinished jobs together.
   public func start(
-    _ spec: JobSpec, owner: String, requestID: String? = nil, quota: OwnerQuota? = nil
+    _ spec: JobSpec, owner: String, requestID: String? = nil,
+    requestDigest: String? = nil, quota: OwnerQuota? = nil
   ) async throws(WorkerError) -> JobStatus {
     try spec.validate()
     let spec = try spec.settled(self.configuration)
@@ -18,13 +20,14 @@ extension Worker {
     var prepared: PreparedJob?
     let reservation = try self.registry.change { registry throws(WorkerError) in
       try registry.reserve(
-        spec, id: self.newID(for: spec, &prepared), owner: owner, requestID: requestID,
+        spec, id: self.newID(for: spec, &prepared), owner: owner,
+        request: requestID.map { JobRequest(id: $0, digest: requestDigest) },
         time: Clock.wall(), user: user,
         quota: quota)
     }
     switch reservation {
     case .existing(let job):
-      try await job.waitUntilStarted()
+      try await job.waitUntilConfirmed()
       if case .failed(let error) = job.state.value.phase { throw error }
       var status = try await self.status(job.id)
       status.isRepeated = true
@@ -103,7 +106,7 @@ extension Worker {
       try await self.giveUp(
         job, launch,
         because: WorkerError(
-          .startFailed, "the keeper of the job ended without an answer", step: "keeper"))
+          .aborted, "the keeper of the job ended without an answer: try again", step: "keeper"))
     }
   }
 

@@ -4,9 +4,11 @@ import Linux
 
 extension Worker {
   /// Signals a job, kills what is left after `grace`, and answers when it is gone. A finished job is
-  /// no error. One that is still being started is killed at once, and its start fails.
+  /// no error. One that is still being started is killed at once, and its start fails. `ordered` is
+  /// called once nothing can keep the job from ending, also without this caller.
   public func stop(
-    _ id: JobID, signal: Int32 = 15, grace: Duration = .seconds(10), by identity: String
+    _ id: JobID, signal: Int32 = 15, grace: Duration = .seconds(10), by identity: String,
+    ordered: @Sendable () -> Void = {}
   ) async throws(WorkerError) -> JobStatus {
     let job = try self.job(id)
     try Self.validate(signal: signal)
@@ -20,6 +22,7 @@ extension Worker {
       try await self.tell(job, message)
       job.state.change { $0.stopping() }
     }
+    ordered()
     try await job.waitUntilOver()
     return job.status()
   }

@@ -18,6 +18,10 @@ public struct WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
     case alreadyExists
     /// The worker is closing.
     case unavailable
+    /// The caller was cancelled. What was under way goes on.
+    case cancelled
+    /// The start was given up: somebody stopped the job, or its keeper died.
+    case aborted
     /// The program could not be executed: `exec /no/such: No such file or directory`.
     case startFailed
     /// Something that should not happen: see the message.

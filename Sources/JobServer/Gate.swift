@@ -56,17 +56,15 @@ package struct Gate: ServerInterceptor {
     guard let peer = context.transportSpecific as? PeerIdentity else {
       throw RPCError(code: .unauthenticated, message: "the client sent no certificate")
     }
-    // The connection ends with its certificate, by a clock that knows nothing of steps and suspends.
-    guard peer.notAfter > Clock.wall() / 1_000_000_000 else {
-      throw RPCError(code: .unauthenticated, message: "the client's certificate has expired")
-    }
+    try peer.checkValidity()
     var caller = try Caller(peer, trustDomain: self.trustDomain, policy: self.policy.value)
     guard let method = Method(context.descriptor) else {
       throw RPCError(
         code: .permissionDenied, message: "\(context.descriptor) is not for anybody")
     }
     try Authorization.check(method, caller)
-    if method == .startJob { try self.starts?.take(caller.name) }
+    // A plan makes cgroups and takes them away, as a start does.
+    if method == .startJob || method == .planJob { try self.starts?.take(caller.name) }
     caller.decision = decision
     return (caller, method)
   }
@@ -154,5 +152,15 @@ package struct Gate: ServerInterceptor {
     return [
       "method": "\(context.descriptor.method)", "by": "\(who)", "peer": "\(context.remotePeer)",
     ]
+  }
+}
+
+extension PeerIdentity {
+  /// A connection ends with its certificate by a clock that knows nothing of steps and suspends; this
+  /// is the other.
+  func checkValidity() throws(RPCError) {
+    guard self.notAfter > Clock.wall() / 1_000_000_000 else {
+      throw RPCError(code: .unauthenticated, message: "the client's certificate has expired")
+    }
   }
 }

@@ -8,15 +8,22 @@ package import Logging
 package struct JobJournal: Sendable {
   private let log: Logger
   private let audit: AuditLog?
-  private let started: AsyncStream<JobID>.Continuation
-  private let ids: AsyncStream<JobID>
+  private struct Known: Sendable {
+    let id: JobID
+    let owner: String
+  }
+
+  private let started: AsyncStream<Known>.Continuation
+  private let jobs: AsyncStream<Known>
   /// Those whose end is waited for.
   private let known = Lock<Set<JobID>>([])
+  /// More than a server takes from the moment it sees no more ends to its last line.
+  private static let longestClose: Int64 = 60_000_000_000
 
   package init(log: Logger, audit: AuditLog? = nil) {
     self.log = log
     self.audit = audit
-    (self.ids, self.started) = AsyncStream.makeStream()
+    (self.jobs, self.started) = AsyncStream.makeStream()
   }
 
   /// `spec`: its digest. A job may have ended by now.
@@ -37,7 +44,7 @@ package struct JobJournal: Sendable {
       entry.spec = spec
       audit.post(entry)
     }
-    self.started.yield(status.id)
+    self.started.yield(Known(id: status.id, owner: status.owner))
   }
 
   func stopping(_ job: JobSummary, signal: Signal, grace: Duration, by caller: Caller) {
@@ -73,34 +80,58 @@ package struct JobJournal: Sendable {
 
   /// Waits for the end of every job that runs now or is started later, and says so, until `finish`.
   func follow(_ engine: some JobWorker) async {
-    for job in engine.jobs() where job.state != .finished {
-      let isNew = self.known.withLock { $0.insert(job.id).inserted }
-      if isNew { self.started.yield(job.id) }
+    for job in engine.jobs() {
+      self.catchUp(on: job)
+      if job.state == .finished {
+        await self.catchUp(onEndOf: job, engine)
+      } else if self.known.withLock({ $0.insert(job.id).inserted }) {
+        self.started.yield(Known(id: job.id, owner: job.owner))
+      }
     }
-    await self.catchUp(engine)
     await withDiscardingTaskGroup { group in
-      for await id in self.ids {
+      for await job in self.jobs {
         group.addTask {
-          // An error: the engine is closing, and the next one will tell of the end.
-          if let status = try? await engine.wait(id) { self.ended(status) }
-          self.known.withLock { _ = $0.remove(id) }
+          await self.awaitEnd(of: job, engine)
+          self.known.withLock { _ = $0.remove(job.id) }
         }
       }
       group.cancelAll()
     }
   }
 
+  private func awaitEnd(of job: Known, _ engine: some JobWorker) async {
+    do throws(WorkerError) {
+      self.ended(try await engine.wait(job.id))
+    } catch {
+      // Others: the server is ending, and the next one will tell of the end.
+      guard error.code == .notFound else { return }
+      var entry = AuditEntry(.ended)
+      entry.identity = job.owner
+      entry.job = job.id.description
+      entry.reason = "removed, or not kept, before its end could be told"
+      self.audit?.post(entry)
+    }
+  }
+
   func finish() { self.started.finish() }
 
-  /// Ends that came while no server ran are in no audit file yet.
-  private func catchUp(_ engine: some JobWorker) async {
-    guard let audit, audit.lastTime > 0 else { return }
-    for job in engine.jobs() where job.state == .finished {
-      guard let status = try? await engine.status(job.id), let end = status.endTime,
-        end > audit.lastTime
-      else { continue }
-      self.auditEnd(status)
-    }
+  /// The start of a job whose server died before it could tell of it.
+  private func catchUp(on job: JobSummary) {
+    guard let audit, audit.lastTime > 0, job.createTime > audit.lastTime else { return }
+    var entry = AuditEntry(.started)
+    entry.identity = job.owner
+    entry.job = job.id.description
+    entry.reason = "told by the next server"
+    audit.post(entry)
+  }
+
+  /// Ends that came while no server ran, or while it was ending, are in no audit file yet.
+  private func catchUp(onEndOf job: JobSummary, _ engine: some JobWorker) async {
+    guard let audit, audit.lastTime > 0, !audit.lastEnded.contains(job.id.description),
+      let status = try? await engine.status(job.id), let end = status.endTime,
+      end > audit.lastTime - Self.longestClose
+    else { return }
+    self.auditEnd(status)
   }
 
   private func auditEnd(_ status: JobStatus) {

@@ -30,8 +30,9 @@ extension JobService {
   ) async throws -> Worker_V1_UpdateJobResponse {
     let caller = try context.caller
     let changes = try Limits(request.limits)
-    try Authorization.check(changes, caller)  // before anything is said to be allowed
-    let job = try await self.find(request.job, for: .updateJob, caller)
+    let job = try await self.find(request.job, for: .updateJob, caller) { () throws(RPCError) in
+      try Authorization.check(changes, caller)
+    }
     let status = try await self.engine.update(
       job.id, changes, quota: caller.rights.job.quota)
     self.journal.changed(job, "updated", by: caller)

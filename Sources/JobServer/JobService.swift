@@ -39,12 +39,14 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     request: Worker_V1_StartJobRequest, context: ServerContext
   ) async throws -> Worker_V1_StartJobResponse {
     let caller = try context.caller
-    let spec = try Authorization.bounded(try JobSpec(request.spec), caller)
     let digest = request.spec.digest
+    caller.decision?.concerns(spec: digest)
+    let spec = try Authorization.bounded(try JobSpec(request.spec), caller)
     try await caller.allowed(.startJob, spec: digest)
     let requestID = request.requestID.isEmpty ? nil : request.requestID
     let status = try await self.engine.start(
-      spec, owner: caller.name, requestID: requestID, quota: caller.rights.job.quota)
+      spec, owner: caller.name, requestID: requestID, requestDigest: digest,
+      quota: caller.rights.job.quota)
     self.journal.started(status, by: caller, spec: digest)
     return .with { $0.job = Worker_V1_Job(status) }
   }
@@ -53,8 +55,9 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     request: Worker_V1_PlanJobRequest, context: ServerContext
   ) async throws -> Worker_V1_PlanJobResponse {
     let caller = try context.caller
+    caller.decision?.concerns(spec: request.spec.digest)
     let spec = try Authorization.bounded(try JobSpec(request.spec), caller)
-    try await caller.allowed(.planJob, spec: request.spec.digest)
+    try await caller.allowed(.planJob)
     return Worker_V1_PlanJobResponse(
       try await self.engine.plan(spec), cgroupVersion: self.information.cgroupVersion)
   }
@@ -69,7 +72,9 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     self.journal.stopping(job, signal: signal, grace: grace, by: caller)
     // Once told, the job ends without us: a client that is sent away comes back to see it.
     let status = try await self.longCalls.run(Grounds(.stopJob, job, caller)) {
-      try await self.engine.stop(job.id, signal: signal.number, grace: grace, by: caller.name)
+      try await self.engine.stop(
+        job.id, signal: signal.number, grace: grace, by: caller.name
+      ) { caller.decision?.carriedOut() }
     }
     return .with { $0.job = Worker_V1_Job(status) }
   }
@@ -162,11 +167,15 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     }
   }
 
-  /// The job that `reference` names, among those the caller may use `method` on.
+  /// The job that `reference` names, among those the caller may use `method` on. `check` says what else is
+  /// not allowed.
   func find(
-    _ reference: String, for method: Method, _ caller: Caller
+    _ reference: String, for method: Method, _ caller: Caller,
+    check: () throws(RPCError) -> Void = {}
   ) async throws(RPCError) -> JobSummary {
     let job = try JobReference(reference).resolve(in: self.engine, for: method, caller)
+    caller.decision?.concerns(job: job.id.description)
+    try check()
     try await caller.allowed(method, job: job.id.description)
     return job
   }
@@ -189,7 +198,8 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
         guard wanted.streams.contains(gap.stream) else { continue }
         try await response.write(Worker_V1_StreamOutputResponse(gap))
       case .end(let end):
-        let status = end.complete ? try await self.engine.status(job) : nil
+        // Removed at this moment: its output came whole all the same.
+        let status = end.complete ? try? await self.engine.status(job) : nil
         try await response.write(Worker_V1_StreamOutputResponse(end, sent: sent, job: status))
       }
     }

@@ -6,11 +6,13 @@ package protocol JobWorker: Sendable {
   associatedtype Output: AsyncSequence & Sendable where Output.Element == OutputEvent
 
   func start(
-    _ spec: JobSpec, owner: String, requestID: String?, quota: OwnerQuota?
+    _ spec: JobSpec, owner: String, requestID: String?, requestDigest: String?,
+    quota: OwnerQuota?
   ) async throws(WorkerError) -> JobStatus
   func plan(_ spec: JobSpec) async throws(WorkerError) -> JobPlan
   func stop(
-    _ id: JobID, signal: Int32, grace: Duration, by identity: String
+    _ id: JobID, signal: Int32, grace: Duration, by identity: String,
+    ordered: @Sendable () -> Void
   ) async throws(WorkerError) -> JobStatus
   func signal(_ id: JobID, _ signal: Int32, by identity: String) async throws(WorkerError)
   func pause(_ id: JobID) async throws(WorkerError) -> JobStatus

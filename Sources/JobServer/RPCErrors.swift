@@ -1,5 +1,14 @@
 package import GRPCCore
+import Glibc
 package import JobEngine
+
+extension WorkerError {
+  /// Whether a start failed for what the host has too little of, and the request is none the worse.
+  fileprivate var isShortage: Bool {
+    guard self.code == .startFailed, let errno = self.errno else { return false }
+    return [EAGAIN, ENOMEM, ENOSPC, EDQUOT, EMFILE, ENFILE].contains(errno)
+  }
+}
 
 /// The one table from the engine's errors to gRPC's.
 extension RPCError {
@@ -13,7 +22,9 @@ extension RPCError {
     if let errno = error.errno { metadata.addString("\(errno)", forKey: Self.startErrno) }
     // What should not happen may tell of the server's inside: that is for its log.
     let message = error.code == .internal ? Self.internalMessage : error.message
-    self.init(code: Code(error.code), message: message, metadata: metadata)
+    self.init(
+      code: error.isShortage ? .resourceExhausted : Code(error.code), message: message,
+      metadata: metadata)
   }
 
   /// For what has no row: the log has the detail.
@@ -31,6 +42,8 @@ extension RPCError.Code {
     case .dataLoss: self = .dataLoss
     case .alreadyExists: self = .alreadyExists
     case .unavailable: self = .unavailable
+    case .cancelled: self = .cancelled
+    case .aborted: self = .aborted
     case .internal: self = .internalError
     }
   }

@@ -102,7 +102,12 @@ package struct Server<Engine: JobWorker>: Sendable {
   /// Serves until told to drain, or until the orders end.
   package func run(orders: AsyncStream<ServerOrder>) async throws {
     try await withThrowingTaskGroup { group in
-      group.addTask { try await self.serve() }
+      group.addTask {
+        // Until nothing can be started any more, and what was is ended or told of.
+        defer { self.journal.finish() }
+        try await self.serve()
+        if self.configuration.stopsJobs { await self.stopJobs() }
+      }
       group.addTask { await self.journal.follow(self.engine) }
       group.addTask {
         await withDiscardingTaskGroup { group in
@@ -111,7 +116,6 @@ package struct Server<Engine: JobWorker>: Sendable {
           await self.drain()
           group.cancelAll()
         }
-        self.journal.finish()
       }
       self.log.notice(
         "serving",
@@ -154,7 +158,7 @@ package struct Server<Engine: JobWorker>: Sendable {
         group.addTask {
           do throws(WorkerError) {
             _ = try await self.engine.stop(
-              job.id, signal: 15, grace: .seconds(10), by: "server")
+              job.id, signal: 15, grace: .seconds(10), by: "server", ordered: {})
           } catch {
             self.log.error("job not stopped", metadata: ["job": "\(job.id)", "error": "\(error)"])
           }

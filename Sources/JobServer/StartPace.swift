@@ -33,7 +33,7 @@ package struct StartPace: Sendable {
     }
     throw RPCError(
       code: .resourceExhausted,
-      message: "\(name) may start \(self.limit.perSecond) jobs a second: try again in "
+      message: "\(name) may start or plan \(self.limit.perSecond) jobs a second: try again in "
         + "\(max(1, wait / 1_000_000)) ms")
   }
 }

@@ -22,6 +22,9 @@ struct LinePace {
     defer { self.withheld = 0 }
     return Line(withheld: self.withheld)
   }
+
+  /// Whether forgetting it changes nothing.
+  mutating func isIdle(now: Int64) -> Bool { self.withheld == 0 && self.bucket.isFull(now: now) }
 }
 
 /// A pace for each key, of which strangers may make as many as they like.
@@ -35,7 +38,13 @@ final class LinePaces: Sendable {
   func next(_ key: String) -> LinePace.Line? {
     let now = self.now()
     return self.paces.withLock { paces in
-      // Beyond so many all others share one.
+      if paces.count >= Self.most, paces[key] == nil {
+        paces = paces.filter { _, pace in
+          var pace = pace
+          return !pace.isIdle(now: now)
+        }
+      }
+      // Beyond so many at once all others share one.
       let key = paces.count < Self.most || paces[key] != nil ? key : ""
       return paces[key, default: LinePace()].next(now: now)
     }
@@ -45,7 +54,7 @@ final class LinePaces: Sendable {
 /// Writes what happens to connections. What strangers can cause as often as they like is told in full
 /// while it is rare, and counted beyond that.
 final class TransportLog: Sendable {
-  private enum Kind: Hashable { case handshake, connection, call, flood, accept }
+  private enum Kind: Hashable { case handshake, connection, call, flood, identity, accept }
 
   private let log: Logger
   private let now: @Sendable () -> Int64
@@ -69,6 +78,10 @@ final class TransportLog: Sendable {
     case .flooded(let peer, _, let name, let reason):
       self.write(
         .flood, .warning, "connection ended", ["peer": "\(peer)", "by": "\(name)"], reason)
+    case .identityLost(let peer, let identity, let reason):
+      let name = identity.commonName ?? "?"
+      self.write(
+        .identity, .notice, "connection ended", ["peer": "\(peer)", "by": "\(name)"], reason)
     case .acceptFailed(let reason):
       self.write(.accept, .error, "connections cannot be accepted", [:], reason)
     case .connectionOpened(let peer, let identity):

@@ -118,6 +118,29 @@ import Testing
     await worker.close()
   }
 
+  /// The last worker died in the middle of a start whose keeper goes on.
+  @Test func aRepeatedStartWaitsForWhatBecomesOfTheFirst() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    let job = try await first.start(shell("exec sleep 987014"), owner: "alice", requestID: "r")
+    await first.close()
+    let state = try File.openFolder("\(folder.path)/state/jobs/\(job.id)")
+    let started = try File.read(JobDirectory.started, in: state)
+    try File.remove(JobDirectory.started, in: state)
+
+    let second = try await Worker.open(configuration(folder))
+    #expect(try await second.status(job.id).startTime == nil)
+    let again = Task {
+      try await second.start(shell("exec sleep 987014"), owner: "alice", requestID: "r")
+    }
+    let held = try second.job(job.id)
+    #expect(held.state.value.isUnconfirmed)
+    try File.replace(JobDirectory.started, in: state, with: started)
+    #expect(try await again.value.startTime != nil)
+    #expect(try await second.stop(job.id, grace: .zero, by: "bob").verdict?.reason == .stopped)
+    await second.close()
+  }
+
   @Test func unreadableFolderIsReportedAndLeftAlone() async throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/state/jobs/0123456789abcdef"

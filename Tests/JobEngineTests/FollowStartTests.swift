@@ -10,7 +10,7 @@ import Testing
     let folder = try TemporaryFolder()
     let worker = try await Worker.open(configuration(folder))
     let record = JobRecord(
-      spec: shell("true"), owner: "alice", createTime: 1, requestID: nil, uid: 1, gid: 1)
+      spec: shell("true"), owner: "alice", createTime: 1, request: nil, uid: 1, gid: 1)
     let job = Job(id: .random(), record: record)
     worker.registry.change { $0.insert(job, isOver: false) }
     try await body(worker, job)
@@ -51,7 +51,7 @@ import Testing
     let folder = try TemporaryFolder()
     let events = try await EventThread.start()
     let record = JobRecord(
-      spec: shell("true"), owner: "alice", createTime: 1, requestID: nil, uid: 1, gid: 1)
+      spec: shell("true"), owner: "alice", createTime: 1, request: nil, uid: 1, gid: 1)
     let job = Job(id: .random(), record: record)
     let path = "\(folder.path)/later"
     await #expect(throws: SystemError.self) { try await events.follow(job, path: path) }

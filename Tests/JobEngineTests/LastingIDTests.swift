@@ -19,7 +19,7 @@ import Testing
 
   private func uid(_ registry: inout Registry, _ spec: JobSpec, _ owner: String) throws -> UInt32 {
     let reservation = try registry.reserve(
-      spec, id: .random(), owner: owner, requestID: nil, time: 0, user: nil)
+      spec, id: .random(), owner: owner, request: nil, time: 0, user: nil)
     guard case .new(let job) = reservation else { throw WorkerError.invalid("not new") }
     registry.release(job)
     return job.record.uid

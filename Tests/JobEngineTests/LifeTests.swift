@@ -202,6 +202,25 @@ import Testing
     }
   }
 
+  /// Settings may have made another spec of it since.
+  @Test func aRequestIsTheSameByWhatWasAsked() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    let job = try await first.start(
+      JobSpec(command: ["true"]), owner: "alice", requestID: "r1", requestDigest: "d1")
+    await first.close()
+    let second = try await Worker.open(configuration(folder))
+    var changed = JobSpec(command: ["true"])
+    changed.outputQuota = 1 << 20
+    let again = try await second.start(
+      changed, owner: "alice", requestID: "r1", requestDigest: "d1")
+    #expect(again.id == job.id && again.isRepeated)
+    await #expect {
+      try await second.start(changed, owner: "alice", requestID: "r1", requestDigest: "d2")
+    } throws: { isError($0, .alreadyExists) }
+    await second.close()
+  }
+
   @Test func fiftyJobsStartAtOnceWithUserIDsOfTheirOwn() async throws {
     try await withWorker { worker in
       let jobs = try await withThrowingTaskGroup(of: JobStatus.self) { group in

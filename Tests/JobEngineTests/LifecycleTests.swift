@@ -97,7 +97,8 @@ import Testing
     spec.name = name
     if let user { spec.user = .ids(uid: user.uid, gid: user.gid) }
     switch try registry.reserve(
-      spec, id: .random(), owner: owner, requestID: request, time: 0, user: user)
+      spec, id: .random(), owner: owner, request: request.map { JobRequest(id: $0) }, time: 0,
+      user: user)
     {
     case .new(let job), .existing(let job): return job
     }

@@ -15,7 +15,7 @@ import Testing
     _ registry: inout Registry, _ spec: JobSpec, owner: String = "alice", _ quota: OwnerQuota
   ) throws(WorkerError) -> Job {
     switch try registry.reserve(
-      spec, id: .random(), owner: owner, requestID: nil, time: 1, user: nil, quota: quota)
+      spec, id: .random(), owner: owner, request: nil, time: 1, user: nil, quota: quota)
     {
     case .new(let job), .existing(let job): job
     }

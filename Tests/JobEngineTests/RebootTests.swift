@@ -17,7 +17,7 @@ import Testing
     try File.makeFolders(path)
     let job = try File.openFolder(path)
     var record = JobRecord(
-      spec: shell("true"), owner: "alice", createTime: 1, requestID: nil, uid: 1, gid: 1)
+      spec: shell("true"), owner: "alice", createTime: 1, request: nil, uid: 1, gid: 1)
     record.bootID = bootID
     try File.replace(JobDirectory.spec, in: job, with: record.encoded())
     try File.replace(JobDirectory.lock, in: job, with: [])
@@ -74,7 +74,7 @@ extension RebootTests {
     let job = try File.openFolder(path)
     let bootID = try ProcessIdentity.bootID()
     var record = JobRecord(
-      spec: shell("true"), owner: "alice", createTime: 1, requestID: nil, uid: 1, gid: 1)
+      spec: shell("true"), owner: "alice", createTime: 1, request: nil, uid: 1, gid: 1)
     record.bootID = bootID
     // Numbers that no process has.
     let nobody = ProcessIdentity(pid: .max, startTicks: 1)

@@ -23,7 +23,8 @@ import Testing
     spec.limits.pids = 5
     spec.network = .host
     let record = JobRecord(
-      spec: spec, owner: "alice", createTime: 12, requestID: "r", uid: 1, gid: 2,
+      spec: spec, owner: "alice", createTime: 12, request: JobRequest(id: "r", digest: "d"), uid: 1,
+      gid: 2,
       bootID: "b", applied: ["cpu": AppliedLimit(file: "cpu.max", value: "1 2")])
     #expect(try JobRecord(record.encoded()) == record)
   }
@@ -33,13 +34,13 @@ import Testing
     var spec = JobSpec(command: ["true"])
     spec.user = user
     let record = JobRecord(
-      spec: spec, owner: "", createTime: 0, requestID: nil, uid: 0, gid: 0)
+      spec: spec, owner: "", createTime: 0, request: nil, uid: 0, gid: 0)
     #expect(try JobRecord(record.encoded()) == record)
   }
 
   @Test func cutRecordIsRefused() throws {
     let record = JobRecord(
-      spec: JobSpec(command: ["true"]), owner: "alice", createTime: 1, requestID: nil, uid: 0,
+      spec: JobSpec(command: ["true"]), owner: "alice", createTime: 1, request: nil, uid: 0,
       gid: 0)
     let bytes = record.encoded()
     for count in 0..<bytes.count {

@@ -1,11 +1,12 @@
 import GRPCCore
 import JobAPI
 import JobEngine
-import JobServer
 import Linux
 import SwiftProtobuf
 import TestSupport
 import Testing
+
+@testable import JobServer
 
 /// Which lines calls and jobs leave.
 @Suite struct AuditTests {
@@ -141,6 +142,56 @@ import Testing
     #expect(lines.map { $0["decision"]?.stringValue } == ["allowed", "failed"])
     #expect(lines.last?["reason"]?.stringValue.contains("jobs: 2 of 2") == true)
     #expect(lines.first?["spec"] == lines.last?["spec"])
+  }
+
+  @Test func aRefusedStartSaysOfWhat() async throws {
+    let lines = try await Self.lines(FakeEngine()) { service in
+      _ = await failure {
+        _ = try await service.startJob(
+          .with {
+            $0.spec.command = ["true"]
+            $0.spec.user = "root"
+          })
+      }
+    }
+    #expect(lines.map { $0["decision"]?.stringValue } == ["refused"])
+    #expect(lines.first?["spec"]?.stringValue.count == 64)
+  }
+
+  /// The order was given: who leaves before the end, or is sent away, has stopped the job all the same.
+  @Test func aStopThatNobodyWaitsForDidNotFail() async throws {
+    let folder = try TemporaryDirectory()
+    let log = try AuditLog(folder.path("a"))
+    let calls = LongCalls()
+    let engine = FakeEngine([job(Self.ownID, owner: "alice", state: .stopping)])
+    try await withService(
+      engine, as: peer("alice", roles: ["user"]), longCalls: calls, audit: log
+    ) { service in
+      async let error = failure { _ = try await service.stopJob(.with { $0.job = Self.ownID }) }
+      while engine.calls.withLock({ $0.isEmpty }) { await Task.yield() }
+      calls.end()
+      #expect(await error?.code == .unavailable)
+    }
+    let text = try File.readText(folder.path("a"))
+    #expect(text.contains("\"decision\":\"allowed\"") && !text.contains("\"failed\""))
+  }
+
+  @Test func aFollowThatANewPolicyEndsIsWrittenDown() async throws {
+    let none = try PolicyFile.parse(#"{"roles": {"admin": {"methods": {"*": "any"}}}}"#, path: "p")
+    let folder = try TemporaryDirectory()
+    let log = try AuditLog(folder.path("a"))
+    let calls = LongCalls()
+    let engine = FakeEngine([job(Self.ownID, owner: "alice")])
+    try await withService(
+      engine, as: peer("alice", roles: ["user"]), longCalls: calls, audit: log
+    ) { service in
+      async let error = failure { _ = try await service.waitJob(.with { $0.job = Self.ownID }) }
+      calls.checkAgain(under: none)
+      #expect(await error?.code == .permissionDenied)
+    }
+    #expect(await log.record(AuditEntry(.closed)) == nil)
+    let text = try File.readText(folder.path("a"))
+    #expect(text.contains("\"decision\":\"refused\"") && text.contains("any more"))
   }
 
   @Test func strangersAreNamedByTheirCertificate() async throws {

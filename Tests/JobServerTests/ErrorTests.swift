@@ -20,6 +20,8 @@ import Testing
     (.alreadyExists, .alreadyExists),
     (.unavailable, .unavailable),
     (.startFailed, .invalidArgument),
+    (.aborted, .aborted),
+    (.cancelled, .cancelled),
   ])
   func everyErrorKeepsItsMessage(code: WorkerError.Code, status: RPCError.Code) async throws {
     let engine = FakeEngine(failure: WorkerError(code, "what to do"))
@@ -43,6 +45,17 @@ import Testing
       #expect(error?.message == failed.message)
       #expect(error.map { Array($0.metadata[stringValues: "worker-start-step"]) } == ["exec"])
       #expect(error.map { Array($0.metadata[stringValues: "worker-start-errno"]) } == ["2"])
+    }
+  }
+
+  @Test func aStartThatTheHostIsTooShortForIsNoFaultOfTheRequest() async throws {
+    let failed = WorkerError(.startFailed, "clone3: EAGAIN", step: "clone3", errno: 11)
+    try await withService(FakeEngine(failure: failed), as: peer("alice", roles: ["user"])) {
+      service in
+      let error = await failure {
+        _ = try await service.startJob(.with { $0.spec.command = ["true"] })
+      }
+      #expect(error?.code == .resourceExhausted)
     }
   }
 

@@ -30,7 +30,8 @@ final class FakeEngine: JobWorker {
   }
 
   func start(
-    _ spec: JobSpec, owner: String, requestID: String?, quota: OwnerQuota?
+    _ spec: JobSpec, owner: String, requestID: String?, requestDigest: String?,
+    quota: OwnerQuota?
   ) async throws(WorkerError) -> JobStatus {
     try self.record("start \(spec.command.joined(separator: " ")) \(owner) \(requestID ?? "-")")
     self.started.withLock { $0 = (spec, quota) }
@@ -51,10 +52,12 @@ final class FakeEngine: JobWorker {
   }
 
   func stop(
-    _ id: JobID, signal: Int32, grace: Duration, by identity: String
+    _ id: JobID, signal: Int32, grace: Duration, by identity: String,
+    ordered: @Sendable () -> Void
   ) async throws(WorkerError) -> JobStatus {
     try self.record("stop \(id) \(signal) \(grace) \(identity)")
     let status = try self.known(id)
+    ordered()
     guard status.state == .stopping else { return status }
     await Forever.wait()  // one that was told before and does not go
     throw WorkerError(.unavailable, "closing")

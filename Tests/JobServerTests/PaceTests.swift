@@ -28,7 +28,9 @@ import Testing
         }
       }
       #expect(refusal?.code == .resourceExhausted)
-      #expect(refusal?.message.hasPrefix("alice may start 1 jobs a second: try again in ") == true)
+      #expect(
+        refusal?.message.hasPrefix("alice may start or plan 1 jobs a second: try again in ") == true
+      )
       // Others are not held up.
       let other = await failure {
         _ = try await server.client("admin").start(.with { $0.command = ["true"] })
@@ -88,6 +90,20 @@ import Testing
     #expect(line["decision"]?.stringValue == "refused" && line["identity"]?.stringValue == "alice")
   }
 
+  @Test func whoIsCutOffWithTheCertificateIsAudited() async throws {
+    let folder = try TemporaryDirectory()
+    let log = try AuditLog(folder.path("audit.log"))
+    let audit = TransportAudit(log, trustDomain: "worker.local")
+    let endpoint = try #require(IPEndpoint(host: "10.0.0.1", port: 9))
+    audit.add(
+      .identityLost(
+        peer: endpoint, identity: peer("alice", roles: ["user"]), reason: "not accepted any more"))
+    #expect(await log.record(AuditEntry(.closed)) == nil)
+    let line = try #require(try self.lines(folder.path("audit.log")).dropFirst().first)
+    #expect(line["decision"]?.stringValue == "refused" && line["identity"]?.stringValue == "alice")
+    #expect(line["reason"]?.stringValue == "connection ended: not accepted any more")
+  }
+
   /// Somebody without rights asks all day: the audit file has each decision, the log some.
   @Test func refusalsCannotFillTheLog() async throws {
     let lines = Lock<[String]>([])
@@ -124,6 +140,16 @@ import Testing
     #expect(lines.count == 52)
     #expect(lines.filter { $0["identity"]?.stringValue == "bob" }.count == 1)
     #expect(lines.last?["count"]?.numberValue == 950)
+  }
+
+  @Test func whoWasRefusedLongAgoTakesNoPlace() {
+    let now = Lock<Int64>(0)
+    let paces = LinePaces(now: { now.withLock { $0 } })
+    for index in 0..<5000 { _ = paces.next("early \(index)") }
+    now.withLock { $0 = 3_600_000_000_000 }
+    for _ in 0..<50 { #expect(paces.next("late") != nil) }
+    // Not one that all share, of which others would take their part.
+    for _ in 0..<50 { #expect(paces.next("other") != nil) }
   }
 
   @Test func linesBeyondTheRateAreCountedAndNotWritten() {

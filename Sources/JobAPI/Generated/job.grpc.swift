@@ -12,9 +12,11 @@
 ///   UNAUTHENTICATED      no usable identity in the certificate
 ///   PERMISSION_DENIED    the caller's roles do not allow this method or option
 ///   NOT_FOUND            no such job, or not the caller's
-///   ALREADY_EXISTS       an unfinished job of the caller's has this name
+///   ALREADY_EXISTS       an unfinished job of the caller's has this name; or a request id was used for
+///                        another spec
 ///   FAILED_PRECONDITION  the job's state, or what this host can enforce, does not allow it
-///   RESOURCE_EXHAUSTED   a limit of the server's
+///   RESOURCE_EXHAUSTED   a limit of the server's, or too little of something on its host
+///   ABORTED              the job was stopped while it was being started, or its keeper died: try again
 ///   OUT_OF_RANGE         a cursor that lies outside the output
 ///   DATA_LOSS            output on disk that fails its checksum
 ///   UNAVAILABLE          the server is shutting down: try again

@@ -15,6 +15,8 @@ final class AuditFile: Sendable {
     var torn = 0
     /// When it was last written to, in nanoseconds since 1970.
     var time: Int64 = 0
+    /// The jobs whose ends its last lines tell.
+    var ended: Set<String> = []
   }
 
   private init(_ path: String, _ descriptor: consuming OwnedDescriptor) throws(SystemError) {
@@ -38,6 +40,7 @@ final class AuditFile: Sendable {
       end.torn = tail.count - whole
       if end.torn > 0 { try File.truncate(descriptor, to: size - Int64(end.torn)) }
       let lines = tail[..<whole].split(separator: UInt8(ascii: "\n"))
+      end.ended = Set(lines.compactMap { Self.endedJob($0) })
       if let last = lines.last {
         end.chain = AuditChain(behind: try AuditLink(last))
       } else if size > Int64(end.torn) {
@@ -51,6 +54,16 @@ final class AuditFile: Sendable {
     } catch {
       throw (error as? AuditProblem) ?? AuditProblem("\(path): \(error)")
     }
+  }
+
+  /// Values are escaped: no quote of theirs looks like a field's.
+  private static func endedJob(_ line: ArraySlice<UInt8>) -> String? {
+    let text = String(decoding: line, as: UTF8.self)
+    let field = "\"job\":\""
+    guard text.contains("\"event\":\"ended\""), let start = text.firstRange(of: field) else {
+      return nil
+    }
+    return String(text[start.upperBound...].prefix { $0 != "\"" })
   }
 
   /// A line is at most so long.

@@ -37,6 +37,8 @@ package final class AuditLog: Sendable {
   package let isRequired: Bool
   /// When the file was last written to before it was opened; 0: never.
   let lastTime: Int64
+  /// The jobs whose ends are among its last lines.
+  let lastEnded: Set<String>
   private let state: Lock<State>
 
   /// Opens the file, or makes it, and writes a first line. Blocks.
@@ -45,6 +47,7 @@ package final class AuditLog: Sendable {
     self.path = path
     self.isRequired = isRequired
     self.lastTime = end.chain == nil ? 0 : end.time
+    self.lastEnded = end.ended
     self.state = Lock(State(file: file, chain: end.chain ?? AuditChain()))
     var first = AuditEntry(.opened)
     if end.torn > 0 { first.reason = "an unfinished line of \(end.torn) bytes was cut off" }

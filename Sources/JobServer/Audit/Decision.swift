@@ -14,15 +14,15 @@ import SwiftProtobuf
 package final class Decision: Sendable {
   private let log: AuditLog
   private let method: String
-  private let entry: AuditEntry
   private enum State {
-    case open
-    /// With what was said, if more is to be said where it fails.
-    case allowed(AuditEntry?)
+    /// With what is known of the call.
+    case open(AuditEntry)
+    /// With what was said.
+    case allowed(AuditEntry, changesSomething: Bool)
     case over
   }
 
-  private let state = Lock(State.open)
+  private let state: Lock<State>
 
   init(_ log: AuditLog, _ context: ServerContext) {
     self.log = log
@@ -30,7 +30,17 @@ package final class Decision: Sendable {
     var entry = AuditEntry(.decision)
     entry.method = self.method
     entry.peer = context.remotePeer
-    self.entry = entry
+    self.state = Lock(.open(entry))
+  }
+
+  /// What the call is about, for the case that it is refused.
+  func concerns(job: String = "", spec: String = "") {
+    self.state.withLock { state in
+      guard case .open(var entry) = state else { return }
+      if !job.isEmpty { entry.job = job }
+      if !spec.isEmpty { entry.spec = spec }
+      state = .open(entry)
+    }
   }
 
   /// Waits for the line where the call changes something: it is on file before anything is done. Only
@@ -38,11 +48,8 @@ package final class Decision: Sendable {
   func allowed(
     _ caller: Caller, _ method: Method, job: String = "", spec: String = ""
   ) async throws(RPCError) {
-    var entry = self.entry(of: caller)
-    entry.decision = "allowed"
-    entry.job = job
-    entry.spec = spec
-    guard self.allow(method.changesSomething ? entry : nil) else { return }
+    self.concerns(job: job, spec: spec)
+    guard let entry = self.allow(method, caller) else { return }
     guard method.changesSomething else { return await self.log.note(entry) }
     // What must not be done without its line must not outlive it either.
     let isNeeded = method == .startJob && self.log.isRequired
@@ -54,42 +61,49 @@ package final class Decision: Sendable {
         + "or serve with --audit-failure allow")
   }
 
-  /// The call has ended with an error.
+  /// What was to be done is done, or cannot be kept from happening: whatever the caller is told now.
+  func carriedOut() {
+    self.state.withLock { $0 = .over }
+  }
+
+  /// The call has ended with an error. One that was cancelled is none: what it began goes on.
   func failed(_ error: RPCError, name: String, serial: String) async {
-    guard var entry = self.end(name: name, serial: serial) else { return }
+    if error.code == .cancelled, self.wasAllowed { return }
+    guard var entry = self.end(error, name: name, serial: serial) else { return }
     entry.reason = "\(error.code): \(error.message)"
     await self.log.note(entry)
   }
 
-  private func entry(of caller: Caller) -> AuditEntry {
-    var entry = self.entry
-    entry.identity = caller.name
-    entry.serial = caller.certificate.serial
-    return entry
+  private var wasAllowed: Bool {
+    self.state.withLock { if case .allowed = $0 { true } else { false } }
   }
 
-  /// False where something was said before.
-  private func allow(_ entry: AuditEntry?) -> Bool {
+  /// Nil where something was said before.
+  private func allow(_ method: Method, _ caller: Caller) -> AuditEntry? {
     self.state.withLock { state in
-      guard case .open = state else { return false }
-      state = .allowed(entry)
-      return true
+      guard case .open(var entry) = state else { return nil }
+      entry.identity = caller.name
+      entry.serial = caller.certificate.serial
+      entry.decision = "allowed"
+      state = .allowed(entry, changesSomething: method.changesSomething)
+      return entry
     }
   }
 
   /// What is to be said of an error; nil for nothing.
-  private func end(name: String, serial: String) -> AuditEntry? {
+  private func end(_ error: RPCError, name: String, serial: String) -> AuditEntry? {
     self.state.withLock { state in
       defer { state = .over }
       switch state {
-      case .open:
-        var entry = self.entry
+      case .open(var entry):
         entry.identity = name
         entry.serial = serial
         entry.decision = "refused"
         return entry
-      case .allowed(var entry):
-        entry?.decision = "failed"
+      case .allowed(var entry, let changesSomething):
+        // A policy that came later has cut it off.
+        if !changesSomething, error.code != .permissionDenied { return nil }
+        entry.decision = changesSomething ? "failed" : "refused"
         return entry
       case .over: return nil
       }

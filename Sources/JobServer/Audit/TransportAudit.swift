@@ -2,7 +2,7 @@ import GRPCNghttp2
 import Linux
 
 /// Writes down what was refused to a known identity before any call reached `Gate`: for a limit of
-/// connections or calls, or for a flood.
+/// connections or calls, or for a flood; and what was cut off with its certificate.
 ///
 /// Nobody can fill the disk with it: beyond so many lines a second for each identity they are counted,
 /// and the next one says how many.
@@ -27,7 +27,8 @@ final class TransportAudit: Sendable {
       self.write(peer, identity, "", "connection refused: \(reason)")
     case .methodUnknown(let peer, let identity, let method):
       self.write(peer, identity, method, "no such method")
-    case .flooded(let peer, let identity, _, let reason):
+    case .flooded(let peer, let identity, _, let reason),
+      .identityLost(let peer, let identity, let reason):
       self.write(peer, identity, "", "connection ended: \(reason)")
     // Who has shown no name is in the log: an audit file that strangers write to proves nothing.
     case .connectionRefused, .handshakeRefused, .acceptFailed: break

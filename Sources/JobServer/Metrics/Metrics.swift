@@ -45,6 +45,7 @@ package final class Metrics: Sendable {
         counts.calls[Call(method: "other", code: "unimplemented"), default: 0] += 1
       case .flooded: counts.connectionsFlooded += 1
       case .connectionOpened: counts.connectionsOpened += 1
+      case .identityLost: break  // closed, too
       case .connectionClosed: counts.connectionsClosed += 1
       case .acceptFailed: counts.acceptFailures += 1
       }

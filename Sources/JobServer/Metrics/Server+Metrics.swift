@@ -23,6 +23,7 @@ struct MetricsHandler<Engine: JobWorker>: Sendable {
     entry.method = "GET \(request.path)"
     entry.decision = "allowed"
     do throws(RPCError) {
+      try request.identity.checkValidity()
       let caller = try Caller(
         request.identity, trustDomain: self.configuration.trustDomain,
         policy: self.policy.value)
