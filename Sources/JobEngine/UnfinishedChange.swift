@@ -38,11 +38,22 @@ struct UnfinishedChange: Hashable, Sendable {
       before: zip(fields.all("path"), fields.all("value")).map { Setting(path: $0, value: $1) })
   }
 
+  /// Refuses with EBUSY, as v1 itself does, where a limit would come back that the job has grown beyond
+  /// meanwhile: cgroup v2 would take it and kill processes for it.
+  func checkMemory(in cgroup: Cgroup) throws(StoreError) {
+    guard let held = MemoryInUse.bytes(in: cgroup) else { return }
+    for setting in self.before where setting.path.hasSuffix("/memory.max") {
+      guard let limit = Int64(setting.value), held > limit else { continue }
+      throw .system(SystemError(call: "write(memory.max), which holds \(held) bytes", errno: EBUSY))
+    }
+  }
+
   /// Answers with what could not be written.
   func takeBack() -> [SystemError] {
     var failed: [SystemError] = []
     for setting in self.before {
-      do throws(SystemError) { try File.writeText(setting.value, to: setting.path) } catch {
+      // Nothing at all would not reach the kernel; a line does, and an empty one empties a list.
+      do throws(SystemError) { try File.writeText(setting.value + "\n", to: setting.path) } catch {
         failed.append(error)
       }
     }
@@ -63,6 +74,7 @@ extension StateDirectory {
     }
     // The same: the change was made, and only its file was left.
     if change.limits != record.spec.limits {
+      if let cgroup = try? self.cgroup(of: id) { try change.checkMemory(in: cgroup) }
       // The job may be just ending, and its cgroup with it.
       if let cause = change.takeBack().first(where: { $0.errno != ENOENT }) { throw .system(cause) }
     }

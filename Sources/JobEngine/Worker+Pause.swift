@@ -27,15 +27,13 @@ extension Worker {
         .failedPrecondition,
         "this host cannot pause jobs: it has neither cgroup2 nor the v1 controller 'freezer'")
     }
+    // One call at a time: each of a thousand would need a thread below.
+    try await job.takeFreezingTurn()
+    defer { job.isFreezing.change { $0 = false } }
     try await self.tell(job, frozen ? .pause : .resume)
-    // A thread of its own: a process that is stuck in the kernel must not hold up other jobs.
-    let done = await withCheckedContinuation { continuation in
-      Threads.start(name: "engine-freeze") {
-        continuation.resume(
-          returning: freezer.wait(untilFrozen: frozen, milliseconds: Self.patience))
-      }
+    guard !(try await Self.wait(freezer, untilFrozen: frozen)) else {
+      return try await self.status(id)
     }
-    guard !done else { return try await self.status(id) }
     _ = try await self.isEnding(job, cgroup)
     try Self.check(job, frozen)
     if frozen { try await self.tell(job, .resume) }
@@ -43,6 +41,25 @@ extension Worker {
       .failedPrecondition,
       "job \(id) could not be \(frozen ? "paused" : "resumed") within \(Self.patience / 1000) s: it "
         + "is being ended, or a process of it is stuck in the kernel; it goes on")
+  }
+
+  /// On a thread of its own: a process that is stuck in the kernel must not hold up other jobs.
+  private static func wait(
+    _ freezer: CgroupFreezer, untilFrozen frozen: Bool
+  ) async throws(WorkerError) -> Bool {
+    let isFrozen: Bool? = await withCheckedContinuation { continuation in
+      do throws(SystemError) {
+        try Threads.tryStart(name: "engine-freeze") {
+          continuation.resume(
+            returning: freezer.wait(untilFrozen: frozen, milliseconds: Self.patience))
+        }
+      } catch {
+        continuation.resume(returning: nil)
+      }
+    }
+    if let isFrozen { return isFrozen }
+    throw WorkerError(
+      .resourceExhausted, "the server has no thread left to see a job pause: try again later")
   }
 
   private static func check(_ job: Job, _ frozen: Bool) throws(WorkerError) {

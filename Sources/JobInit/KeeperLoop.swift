@@ -19,6 +19,8 @@ struct KeeperLoop: ~Copyable {
   private var isFull = false
   /// PID 1 closes its end before the last of its namespace is dead, and that may take long.
   private var isListening = true
+  /// Signals that a full pipe to PID 1 did not take, a bit each.
+  private var unsent: UInt64 = 0
 
   init(
     folder: consuming OwnedDescriptor, engine: consuming Announcement, plan: LaunchPlan,
@@ -51,6 +53,7 @@ struct KeeperLoop: ~Copyable {
       if entries[2].revents != 0 { self.onTimer() }
       if entries[3].revents != 0 { self.copy(.stdout) }
       if entries[4].revents != 0 { self.copy(.stderr) }
+      if entries[6].revents != 0 { self.sendSignals() }
       if entries[5].revents != 0 {
         self.readMessages()  // what it said last may have come after the look above
         _ = try? self.birth.process.reap(waiting: true)  // our own child: it is there to reap
@@ -120,6 +123,7 @@ struct KeeperLoop: ~Copyable {
       Self.entry(reading[.stdout] == true ? self.birth.stdout.rawValue : -1),
       Self.entry(reading[.stderr] == true ? self.birth.stderr.rawValue : -1),
       Self.entry(self.birth.process.descriptor.rawValue),
+      Self.entry(self.unsent == 0 ? -1 : self.birth.orders.rawValue, Int16(POLLOUT)),
     ]
   }
 
@@ -131,8 +135,8 @@ struct KeeperLoop: ~Copyable {
   private static let roomPeriod: Int64 = 1000
   private var pause: Int64? { self.journal.isHolding ? Self.roomPeriod : nil }
 
-  private static func entry(_ descriptor: CInt) -> pollfd {
-    pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+  private static func entry(_ descriptor: CInt, _ events: Int16 = Int16(POLLIN)) -> pollfd {
+    pollfd(fd: descriptor, events: events, revents: 0)
   }
 }
 
@@ -162,9 +166,8 @@ extension KeeperLoop {
       switch action {
       case .announce: self.announce()
       case .forward(let signal):
-        // Fails when PID 1 has ended, and there is nobody to signal; or has 64 Ki signals before it that
-        // it could not take: one more would be lost on the target, too, see signal(7).
-        try? File.writeAll([UInt8(truncatingIfNeeded: signal)], to: self.birth.orders)
+        self.unsent |= 1 << UInt64(signal - 1)
+        self.sendSignals()
       case .kill:
         try? self.birth.process.signal(SIGKILL)  // ESRCH: it has ended already
       // What fails here shows: the engine waits for what the kernel says.
@@ -177,6 +180,21 @@ extension KeeperLoop {
     let now = Self.now
     let left = self.state.nextDeadline.map { $0 > now ? $0 - now : 1 }
     try? self.timer.set(after: left)  // cannot fail for a good timer and a good value
+  }
+
+  /// A frozen PID 1 takes none, and the pipe holds 64 Ki: of those that wait for room there is one of each
+  /// number, as the kernel would keep them for a process that takes none, see signal(7).
+  private mutating func sendSignals() {
+    while self.unsent != 0 {
+      let bit = self.unsent.trailingZeroBitCount
+      do throws(SystemError) {
+        try File.writeAll([UInt8(bit + 1)], to: self.birth.orders)
+      } catch {
+        if error.errno != EAGAIN { self.unsent = 0 }  // PID 1 has ended: there is nobody to signal
+        return
+      }
+      self.unsent &= ~(1 << UInt64(bit))
+    }
   }
 
   /// The start record first: whoever hears of the start may look for it at once.
@@ -217,10 +235,14 @@ extension KeeperLoop {
   }
 
   /// What is in the pipe now, without waiting for its end: a descriptor passed out of the job may keep
-  /// it open for ever, and be written to for ever, hence the bound (more than any pipe can hold).
+  /// it open for ever, and be written to for ever, hence the bound: every process of the job is dead.
   private mutating func drain(_ stream: JournalStream) {
     guard self.isReading[stream] == true else { return }
-    var left = 2 << 20
+    var left: Int
+    switch stream {
+    case .stdout: left = Poll.available(self.birth.stdout)
+    case .stderr: left = Poll.available(self.birth.stderr)
+    }
     while left > 0, case .bytes(let count) = self.copyOnce(stream) { left -= count }
   }
 

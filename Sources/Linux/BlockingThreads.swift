@@ -85,10 +85,18 @@ package enum Threads {
     clinux_name_thread(String(name.prefix(15)))
   }
 
-  /// Starts a detached thread that ends by returning; the name is cut to the kernel's 15 bytes.
+  /// As `tryStart`, for one that this process is nothing without.
+  package static func start(name: String, _ body: @escaping @Sendable () -> Void) {
+    do throws(SystemError) { try self.tryStart(name: name, body) } catch { fatalError("\(error)") }
+  }
+
+  /// Starts a detached thread that ends by returning; the name is cut to the kernel's 15 bytes. Throws
+  /// EAGAIN where the host allows no more, see pthread_create(3).
   ///
   /// All signals are blocked in it: they are read from a signalfd by the thread that asked for them.
-  package static func start(name: String, _ body: @escaping @Sendable () -> Void) {
+  package static func tryStart(
+    name: String, _ body: @escaping @Sendable () -> Void
+  ) throws(SystemError) {
     let box = Unmanaged.passRetained(ThreadBody(name: name, body: body))
     var all = sigset_t()
     var before = sigset_t()
@@ -105,7 +113,10 @@ package enum Threads {
         body.body()
         return nil
       }, box.toOpaque())
-    precondition(result == 0, "pthread_create: \(SystemError.reason(errno: result))")
+    guard result == 0 else {
+      box.release()
+      throw SystemError(call: "pthread_create", errno: result)
+    }
     pthread_detach(thread)
   }
 }

@@ -13,4 +13,11 @@ package enum Poll {
       throw SystemError(call: "poll", errno: errno)
     }
   }
+
+  /// Bytes that can be read from a pipe now, FIONREAD of pipe(7).
+  package static func available(_ pipe: borrowing OwnedDescriptor) -> Int {
+    var count: CInt = 0
+    // Cannot fail for a good pipe; then more than most can hold.
+    return ioctl(pipe.rawValue, UInt(FIONREAD), &count) == 0 ? Int(count) : 2 << 20
+  }
 }

@@ -43,6 +43,36 @@ import Testing
     }
   }
 
+  @Test func callsThatPauseAJobTakeTurns() async throws {
+    let record = JobRecord(
+      spec: shell("true"), owner: "alice", createTime: 1, request: nil, uid: 1, gid: 1)
+    let job = Job(id: .random(), record: record)
+    try await job.takeFreezingTurn()
+    let second = Task { try await job.takeFreezingTurn() }
+    let third = Task { try await job.takeFreezingTurn() }
+    second.cancel()
+    await #expect { try await second.value } throws: { isError($0, .cancelled) }
+    job.isFreezing.change { $0 = false }
+    try await third.value
+    #expect(job.isFreezing.value)
+  }
+
+  @Test func manyCallsPauseAndResumeOneJob() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for index in 0..<40 {
+          group.addTask {
+            _ = try await index % 2 == 0 ? worker.pause(id) : worker.resume(id)
+          }
+        }
+        try await group.waitForAll()
+      }
+      #expect(try await worker.pause(id).isPaused)
+      #expect(try await worker.stop(id, grace: .zero, by: "bob").verdict?.reason == .stopped)
+    }
+  }
+
   /// Its cgroups go before its end is written down: nobody is to be told of what is not there.
   @Test func aJobWhoseCgroupIsGoneIsWaitedFor() async throws {
     try await withWorker { worker in
@@ -62,13 +92,15 @@ import Testing
     try await withWorker { worker in
       let id = try await self.start(worker)
       _ = try await worker.pause(id)
+      // SIGWINCH, which ends nobody who does not wait for it.
       for _ in 0..<70_000 {
-        do { try await worker.signal(id, 10) } catch {
+        do { try await worker.signal(id, 28) } catch {
           #expect(isError(error, .resourceExhausted), "\(error)")  // the keeper is behind
         }
       }
-      let status = try await worker.stop(id, grace: .zero, by: "bob")
-      #expect(status.verdict?.reason == .stopped)
+      // Its SIGTERM finds no room, and must come through all the same.
+      let status = try await worker.stop(id, grace: .seconds(1000), by: "bob")
+      #expect(status.verdict?.code == 3)
     }
   }
 

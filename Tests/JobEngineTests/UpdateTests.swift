@@ -63,6 +63,23 @@ import Testing
     #expect(try File.readText("\(folder.path)/cpu.max").hasPrefix("100000 100000"))
   }
 
+  /// As cpuset.cpus of a job on cgroup2 that may use them all.
+  @Test func whatWasEmptyIsEmptyAgain() throws {
+    let folder = try TemporaryFolder()
+    try self.write("\n", "cpuset.cpus", folder)
+    try File.makeFolders("\(folder.path)/pids.max")
+    var new = Limits()
+    new.cpuset = "0"
+    new.pids = 10
+    let cgroup = Cgroup(unified: folder.path, legacy: [])
+    let change = try CgroupChange(cgroup, from: Limits(), to: new, disks: [])
+    let note = UnfinishedChange(limits: new, before: change.before)
+    #expect(try UnfinishedChange(note.encoded()) == note)
+    let error = #expect(throws: WorkerError.self) { try change.apply() }
+    #expect(error?.message.hasSuffix("nothing was changed") == true, "\(error?.message ?? "")")
+    #expect(try File.readText("\(folder.path)/cpuset.cpus") == "\n")
+  }
+
   @Test func aChangeThatWasMadeStays() throws {
     let folder = try TemporaryFolder()
     let state = try StateDirectory("\(folder.path)/state", program: "/proc/self/exe")
@@ -77,10 +94,23 @@ import Testing
     try File.replace(
       JobDirectory.change, in: try state.open(id), with: change.encoded(), durable: false)
     let record = JobRecord(
-      spec: spec, owner: "alice", createTime: 0, requestID: nil, uid: 1, gid: 1)
+      spec: spec, owner: "alice", createTime: 0, request: nil, uid: 1, gid: 1)
     try state.settleChange(of: id, record)
     #expect(try File.readText("\(folder.path)/pids.max") == "9\n")
     #expect(try !File.exists(JobDirectory.change, in: state.open(id)))
+  }
+
+  /// The job has grown since, and cgroup v2 would kill it for a limit below what it holds.
+  @Test func aLimitBelowWhatAJobHoldsDoesNotComeBack() throws {
+    let folder = try TemporaryFolder()
+    try self.write("800\n", "memory.current", folder)
+    try self.write("anon 800\n", "memory.stat", folder)
+    let cgroup = Cgroup(unified: folder.path, legacy: [])
+    for (limit, isRefused) in [("64", true), ("900", false), ("max", false)] {
+      let change = UnfinishedChange(
+        limits: Limits(), before: [.init(path: "\(folder.path)/memory.max", value: limit)])
+      #expect(((try? change.checkMemory(in: cgroup)) == nil) == isRefused)
+    }
   }
 
   @Test func aLimitWithoutAGroupIsRefused() throws {

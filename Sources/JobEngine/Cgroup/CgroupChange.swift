@@ -93,7 +93,8 @@ struct CgroupChange {
   ) -> String? {
     guard let text = try? File.readText("\(folder)/\(setting.file)") else { return nil }
     let lines = text.split(separator: "\n")
-    guard let disk = setting.disk else { return lines.first.map(String.init) }
+    // A list that is empty has no line at all.
+    guard let disk = setting.disk else { return lines.first.map(String.init) ?? "" }
     if let line = lines.first(where: { $0.hasPrefix("\(disk) ") }) { return String(line) }
     // A disk without a line has no limit; this takes one away.
     return version == .v2 ? "\(disk) rbps=max wbps=max riops=max wiops=max" : "\(disk) 0"
