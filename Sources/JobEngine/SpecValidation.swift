@@ -1,7 +1,7 @@
 /// What a spec must be before anything is done for it.
 extension JobSpec {
   /// Throws `invalidArgument` with the first value that is wrong and what to do.
-  func validate() throws(WorkerError) {
+  package func validate() throws(WorkerError) {
     try self.validateCommand()
     if let name = self.name { try Self.validateName(name, what: "name") }
     try self.validateLabels()

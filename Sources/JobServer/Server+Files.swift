@@ -82,7 +82,7 @@ extension Server {
     while true {
       self.warnOfEnd()
       let now = Clock.wall() / 1_000_000_000
-      let wait = max(self.files.validity.warningTime - now, 0)
+      let wait = self.files.validity.nextWarning(after: now).map { $0 - now } ?? 86_400
       do {
         try await self.loop.pause(for: .seconds(min(max(wait, 60), 86_400)))
       } catch {
@@ -93,9 +93,16 @@ extension Server {
 
   private func warnOfEnd() {
     let validity = self.files.validity
-    guard validity.isEnding(at: Clock.wall() / 1_000_000_000) else { return }
-    self.log.warning(
-      "the server's certificate ends soon: renew it",
-      metadata: ["until": "\(rfc3339(validity.notAfter))"])
+    let now = Clock.wall() / 1_000_000_000
+    if validity.isEnding(at: now) {
+      self.log.warning(
+        "the server's certificate ends soon: renew it",
+        metadata: ["until": "\(rfc3339(validity.notAfter))"])
+    }
+    for (name, end) in validity.endingLists(at: now) {
+      self.log.warning(
+        "a revocation list ends soon, and nobody of its authority can connect then: have a new one made",
+        metadata: ["authority": "\(LineLog.cut(name))", "until": "\(rfc3339(end))"])
+    }
   }
 }

@@ -4,6 +4,24 @@ import Testing
 @testable import GRPCNghttp2
 
 @Suite struct TLSConfigurationTests {
+  /// Less than a third of its time, and less than 30 days, are left.
+  @Test func whatRunsOutIsKnownInTime() {
+    let day: Int64 = 86_400
+    let authority = Trust.Authority(key: [1], name: "CA")
+    var trust = Trust(authorities: [authority])
+    trust.add(Trust.Span(made: 0, end: 9 * day), of: authority)
+    let validity = TLSValidity(notBefore: 0, notAfter: 365 * day, trust: trust)
+    #expect(validity.nextWarning(after: 0) == 6 * day)
+    #expect(validity.endingLists(at: 6 * day - 1).isEmpty && !validity.isEnding(at: 6 * day))
+    #expect(validity.endingLists(at: 6 * day).map(\.end) == [9 * day])
+    #expect(validity.nextWarning(after: 6 * day) == 335 * day && validity.isEnding(at: 335 * day))
+    #expect(validity.nextWarning(after: 335 * day) == nil)
+    var endless = Trust(authorities: [authority])
+    endless.add(Trust.Span(made: 0, end: .max), of: authority)
+    let other = TLSValidity(notBefore: 0, notAfter: 365 * day, trust: endless)
+    #expect(other.endingLists(at: 400 * day).isEmpty)
+  }
+
   private let certificates = TestCertificates.shared
 
   private func failure(_ configuration: TLSConfiguration) -> String {

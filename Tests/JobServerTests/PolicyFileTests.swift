@@ -101,7 +101,15 @@ import Testing
       ),
       (
         "{\"roles\": {\"r\": {\"methods\": {\"GetJob\": \"own\"},\n\"total\": {\"jobs\": 1}}}}",
-        "p:2: roles.r.total: is about jobs, but the role may not StartJob"
+        "p:2: roles.r.total: is about jobs, but the role may neither StartJob nor UpdateJob"
+      ),
+      (
+        "{\"roles\": {\"r\": {\"methods\": {\"*\": \"own\"}, \"job\": {\n\"max\": {\"pids\": 1}}}}}",
+        "p:2: roles.r.job.max: allows no job that could be started: pids must be at least 3, got 1"
+      ),
+      (
+        "{\"roles\": {\"r\": {\"methods\": {\"*\": \"own\"}, \"job\": {\n\"max\": {\"time\": 0}}}}}",
+        "p:2: roles.r.job.max: allows no job that could be started: "
       ),
     ] as [(String, String)])
   func mistakesAreToldWithLineAndField(text: String, message: String) {

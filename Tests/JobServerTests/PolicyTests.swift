@@ -100,23 +100,34 @@ import Testing
   @Test(arguments: Cap.allCases)
   func boundsHold(cap: Cap) throws {
     let memory = cap == .memorySwap ? #""memory": 1000000000, "# : ""
-    let policy = try Self.policy("{\"max\": {\(memory)\"\(cap.rawValue)\": 100000000}}")
+    let most = Self.bound(of: cap)
+    let policy = try Self.policy("{\"max\": {\(memory)\"\(cap.rawValue)\": \(Int64(most))}}")
     let caller = try Self.caller(policy)
     var spec = JobSpec(command: ["x"])
     let given = try Authorization.bounded(spec, caller)
     let set = cap == .output ? given.outputQuotaBound.map(Double.init) : cap.value(in: given)
-    #expect(cap.implied(in: given) != nil || set == 100_000_000)
-    cap.set(99_999_999, in: &spec)
-    #expect(cap.value(in: try Authorization.bounded(spec, caller)) == 99_999_999)
-    cap.set(100_000_001, in: &spec)
+    #expect(cap.implied(in: given) != nil || set == most)
+    cap.set(most - 1, in: &spec)
+    #expect(cap.value(in: try Authorization.bounded(spec, caller)) == most - 1)
+    cap.set(most + 1, in: &spec)
     let error = #expect(throws: RPCError.self) { try Authorization.bounded(spec, caller) }
-    #expect(error?.message.hasPrefix("\(cap.option) is at most 100000000") == true)
+    #expect(error?.message.hasPrefix("\(cap.option) is at most \(Int64(most))") == true)
+  }
+
+  /// One that a job can have.
+  private static func bound(of cap: Cap) -> Double {
+    switch cap {
+    case .cpuWeight, .ioWeight: 5000
+    case .cpu, .pids: 300_000
+    default: 100_000_000
+    }
   }
 
   @Test(arguments: Cap.allCases.filter { ![.time, .cpuTime].contains($0) })
   func whatNoHostHasIsRefusedAsAnythingElse(cap: Cap) throws {
-    let memory = cap == .memorySwap ? #""memory": 1, "# : ""
-    let bound = #"{"max": {\#(memory)"\#(cap.rawValue)": 300000}}"#
+    let memory = cap == .memorySwap ? #""memory": 5000000, "# : ""
+    let most = Int64(Self.bound(of: cap))
+    let bound = #"{"max": {\#(memory)"\#(cap.rawValue)": \#(most)}}"#
     for cores in [1e300, .infinity] {
       var spec = JobSpec(command: ["x"])
       spec.limits.cpu = cap == .cpu ? cores : nil
@@ -130,8 +141,16 @@ import Testing
       spec.limits.ioWeight = cap == .ioWeight ? .max : nil
       spec.limits.pids = cap == .pids ? .max : nil
       spec.outputQuota = cap == .output ? .max : nil
-      #expect(try Self.refusal(spec, bound)?.contains("is at most 300000") == true)
+      #expect(try Self.refusal(spec, bound)?.contains("is at most \(most)") == true)
     }
+  }
+
+  /// As records hold it: a job that was read from its record is the one that was asked for.
+  @Test(arguments: [5, 7, 9, 30, 365])
+  func aBoundOfDaysIsWholeNanoseconds(days: Int) {
+    var spec = JobSpec(command: ["true"])
+    Cap.time.give(Double(days * 86_400), to: &spec)
+    #expect(spec.timeout == .seconds(days * 86_400))
   }
 
   @Test func outputThatNobodyAskedForStaysTheServersDefaultOrLess() throws {

@@ -150,7 +150,23 @@ package struct TLSValidity: Hashable, Sendable {
     now >= self.warningTime
   }
 
-  package var warningTime: Int64 {
-    self.notAfter - min((self.notAfter - self.notBefore) / 3, 30 * 86_400)
+  package var warningTime: Int64 { Self.warningTime(self.notBefore, self.notAfter) }
+
+  /// The authorities whose revocation lists a person should be told to renew, by the same rule, each with
+  /// its list's end.
+  package func endingLists(at now: Int64) -> [(name: String, end: Int64)] {
+    self.trust.lists.filter { now >= Self.warningTime($0.value.made, $0.value.end) }
+      .map { ($0.key.name, $0.value.end) }.sorted { $0 < $1 }
+  }
+
+  /// When there is next something to be told that is not told by now; nil: nothing more.
+  package func nextWarning(after now: Int64) -> Int64? {
+    let lists = self.trust.lists.values.map { Self.warningTime($0.made, $0.end) }
+    return ([self.warningTime] + lists).filter { $0 > now }.min()
+  }
+
+  private static func warningTime(_ start: Int64, _ end: Int64) -> Int64 {
+    guard end < .max else { return .max }
+    return end - min(max(end - start, 0) / 3, 30 * 86_400)
   }
 }

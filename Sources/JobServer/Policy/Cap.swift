@@ -74,11 +74,16 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
 
   func set(_ value: Double, in spec: inout JobSpec) {
     switch self {
-    case .time: spec.timeout = .seconds(1) * value
-    case .cpuTime: spec.cpuTime = .seconds(1) * value
+    case .time: spec.timeout = Self.duration(value)
+    case .cpuTime: spec.cpuTime = Self.duration(value)
     case .output: spec.outputQuota = Int64(value)
     default: self.set(value, in: &spec.limits)
     }
+  }
+
+  /// Whole nanoseconds, as records hold them: a job read from its record is the one that was asked for.
+  private static func duration(_ seconds: Double) -> Duration {
+    .nanoseconds(Int64(exactly: (seconds * 1e9).rounded()) ?? .max)
   }
 
   func set(_ value: Double, in limits: inout Limits) {

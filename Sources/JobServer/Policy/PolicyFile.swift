@@ -54,9 +54,9 @@ package enum PolicyFile {
     var grant = try fields["job"].map(self.job) ?? JobGrant()
     if let total = fields["total"] { try self.total(total, &grant) }
     if let node = fields["job"] ?? fields["total"],
-      !scopes.contains(where: { $0.0 == .startJob && $0.1 != .nobodys })
+      !scopes.contains(where: { [.startJob, .updateJob].contains($0.0) && $0.1 != .nobodys })
     {
-      throw node.error("is about jobs, but the role may not StartJob")
+      throw node.error("is about jobs, but the role may neither StartJob nor UpdateJob")
     }
     return Rights(scopes, job: grant)
   }
@@ -124,6 +124,7 @@ package enum PolicyFile {
       if grant.max[.memorySwap] != nil, grant.max[.memory] == nil {
         throw max.error("memorySwap needs memory beside it")
       }
+      if let problem = grant.impossibility { throw max.error(problem) }
     }
     return grant
   }
