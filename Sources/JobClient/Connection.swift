@@ -21,7 +21,7 @@ extension JobClient where Transport == Nghttp2ClientTransport {
   /// A client over the network; connects when it is first used. Fastest from a task on `loop`.
   package init(
     _ connection: Connection, loop: EventLoop, retries: Retries = Retries(),
-    onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
+    onRetry: @escaping @Sendable (RPCError, _ isFirst: Bool) -> Void = { _, _ in }
   ) throws(TLSConfigurationError) {
     let transport = try Nghttp2ClientTransport(
       address: connection.server, tls: connection.tls, loop: loop,

@@ -16,18 +16,18 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   private let service: Worker_V1_JobService.Client<Transport>
   private let retries: Retries
   private let pause: @Sendable (Duration) async throws -> Void
-  private let onRetry: @Sendable (RPCError) -> Void
+  private let onRetry: @Sendable (RPCError, _ isFirst: Bool) -> Void
   private let now: @Sendable () -> Int64
   private let wasConnected = Lock(false)
   /// Until when the own certificate is valid; nil for transports that have none.
   package let validity: TLSValidity?
 
-  /// `pause` waits without polling; `onRetry` is told of a failure that will be bridged; `now` counts
-  /// nanoseconds.
+  /// `pause` waits without polling; `onRetry` is told of a failure that will be bridged, and whether it is
+  /// the first since the server was there; `now` counts nanoseconds.
   package init(
     transport: Transport, retries: Retries = Retries(), validity: TLSValidity? = nil,
     pause: @escaping @Sendable (Duration) async throws -> Void,
-    onRetry: @escaping @Sendable (RPCError) -> Void = { _ in },
+    onRetry: @escaping @Sendable (RPCError, _ isFirst: Bool) -> Void = { _, _ in },
     now: @escaping @Sendable () -> Int64 = { Clock.monotonic() }
   ) {
     self.now = now
@@ -219,8 +219,9 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   }
 
   private func wait(for backoff: inout Backoff, after error: RPCError) async throws {
-    guard let delay = backoff.next() else { throw error }
-    self.onRetry(error)
+    let isFirst = backoff.isFresh
+    guard let delay = backoff.next(now: self.now()) else { throw error }
+    self.onRetry(error, isFirst)
     try await self.pause(delay)
   }
 

@@ -18,15 +18,23 @@ struct Backoff {
   private let retries: Retries
   private var delay: Duration
   private var waited = Duration.zero
+  /// When the first of the failures was, in nanoseconds.
+  private var began: Int64?
 
   init(_ retries: Retries) {
     self.retries = retries
     self.delay = retries.firstDelay
   }
 
-  /// Nil when it is time to give up.
-  mutating func next() -> Duration? {
-    guard self.waited < self.retries.patience else { return nil }
+  /// Nothing has failed yet.
+  var isFresh: Bool { self.began == nil }
+
+  /// Nil when it is time to give up: attempts that find nobody may take longer than the pauses.
+  mutating func next(now: Int64) -> Duration? {
+    let began = self.began ?? now
+    self.began = began
+    guard self.waited < self.retries.patience, .nanoseconds(now - began) < self.retries.patience
+    else { return nil }
     let share = Double(Random.bytes(1).first ?? 0) / 255
     let delay = self.delay * (0.75 + share / 2)
     self.waited += delay

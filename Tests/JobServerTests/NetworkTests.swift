@@ -117,7 +117,7 @@ import Testing
     let client = try JobClient(
       Connection(
         server: try #require(address.withLock { $0 }), tls: certificates.tls("admin")),
-      loop: TestServer.loops.next(), onRetry: { _ in retries.withLock { $0 += 1 } })
+      loop: TestServer.loops.next(), onRetry: { _, _ in retries.withLock { $0 += 1 } })
     let error = await failure { _ = try await client.serverInfo() }
     #expect(error?.code == .unavailable && error?.isConnectFailure == true)
     #expect(retries.withLock { $0 } == 0)

@@ -159,7 +159,7 @@ func withClient(
       let client = JobClient(
         transport: transport.client,
         pause: { pause in record.withLock { $0.pauses.append(pause) } },
-        onRetry: { error in record.withLock { $0.retries.append(error.message) } }, now: now)
+        onRetry: { error, _ in record.withLock { $0.retries.append(error.message) } }, now: now)
       do { try await body(client, service) } catch {
         transport.client.beginGracefulShutdown()
         throw error

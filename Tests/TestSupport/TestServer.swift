@@ -16,14 +16,14 @@ package struct TestServer: Sendable {
   /// A client with the identity `name`.
   package func client(
     _ name: String, retries: Retries = Retries(),
-    onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
+    onRetry: @escaping @Sendable (RPCError, _ isFirst: Bool) -> Void = { _, _ in }
   ) throws -> JobClient<Nghttp2ClientTransport> {
     try self.client(self.certificates.tls(name), retries: retries, onRetry: onRetry)
   }
 
   package func client(
     _ tls: TLSConfiguration, retries: Retries = Retries(),
-    onRetry: @escaping @Sendable (RPCError) -> Void = { _ in }
+    onRetry: @escaping @Sendable (RPCError, _ isFirst: Bool) -> Void = { _, _ in }
   ) throws -> JobClient<Nghttp2ClientTransport> {
     try JobClient(
       Connection(server: self.address, tls: tls), loop: Self.loops.next(), retries: retries,

@@ -41,7 +41,7 @@ extension ClientCommand {
     EventLoop.runOnCurrentThread { loop in
       do {
         let teller = RetryTeller()
-        let client = try JobClient(connection, loop: loop, onRetry: { teller.tell($0) })
+        let client = try JobClient(connection, loop: loop, onRetry: { teller.tell($0, $1) })
         Self.warn(client.validity)
         return try await self.run(
           finishing: Session(
@@ -83,8 +83,10 @@ extension ClientCommand {
 private final class RetryTeller: Sendable {
   private let outage = Lock(Outage(isTerminal: StandardStream.stderr.isTerminal))
 
-  func tell(_ error: RPCError) {
-    let mustTell = self.outage.withLock { $0.failed(error.message, now: Clock.boot()) }
+  func tell(_ error: RPCError, _ isFirst: Bool) {
+    let mustTell = self.outage.withLock {
+      $0.failed(error.message, isFirst: isFirst, now: Clock.boot())
+    }
     if mustTell { Message.print("\(error.message); trying again") }
   }
 }

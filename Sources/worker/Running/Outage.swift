@@ -3,20 +3,16 @@ struct Outage: Hashable, Sendable {
   private static let second: Int64 = 1_000_000_000
   /// Shorter ones are no news for a file.
   private static let patience = 2 * Self.second
-  /// Longer than there is between two attempts: what comes later is another outage.
-  private static let longestPause = 10 * Self.second
-
   private let isTerminal: Bool
   private var began: Int64?
-  private var last: Int64 = 0
   private var told: String?
 
   init(isTerminal: Bool) { self.isTerminal = isTerminal }
 
-  /// An attempt has failed; true when that is to be told. `now` in nanoseconds.
-  mutating func failed(_ message: String, now: Int64) -> Bool {
-    if now - self.last > Self.longestPause { (self.began, self.told) = (nil, nil) }
-    self.last = now
+  /// An attempt has failed, the first since the server was last there or another one; true when that is to
+  /// be told. `now` in nanoseconds.
+  mutating func failed(_ message: String, isFirst: Bool, now: Int64) -> Bool {
+    if isFirst { (self.began, self.told) = (nil, nil) }
     let began = self.began ?? now
     self.began = began
     guard self.told != message, self.isTerminal || now - began >= Self.patience else {
