@@ -47,7 +47,7 @@ bench-handshakes: build ## New connections a second and CPU for each, beside ope
 abuse: build ## sslscan and testssl.sh against the port, HTTP/2 floods beside another user (root)
 	@Tests/Abuse/run
 
-fuzz: ## The fuzz tests under the address sanitizer (SECONDS=60 for each, SEED=another each time)
+fuzz: ## The fuzz tests under libFuzzer and the address sanitizer (SECONDS=60 for each, SEED=other each time)
 	@WORKER_FUZZ_SECONDS='$(or $(SECONDS),60)' .make/fuzz $(SEED)
 
 bench-output: build ## What output costs: throughput, many followers, latency; PARTS="live latency" (root)

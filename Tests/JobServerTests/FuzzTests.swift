@@ -41,7 +41,7 @@ import Testing
     try await Fuzz.apart {
       let job = try #require(JobID("aaaaaaaaaaaaaaaa"))
       let corpus = try Self.corpus()
-      Fuzz.run(corpus: corpus, rounds: 3000) { input, _ in
+      try Fuzz.run(corpus: corpus, rounds: 3000) { input, _ in
         if let start = try? Worker_V1_StartJobRequest(serializedBytes: input) {
           _ = try? JobSpec(start.spec)
         }
@@ -63,11 +63,11 @@ import Testing
   @Test func anyNameOfAJobOrPlaceIsUnderstoodOrRefused() async throws {
     try await Fuzz.apart {
       let corpus = ["aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa.40", "bbbbbbbbbbbbbbbb.0", "name", "."]
-      Fuzz.run(corpus: corpus.map { Array($0.utf8) }, rounds: 10_000) { input, _ in
+      try Fuzz.run(corpus: corpus.map { Array($0.utf8) }, rounds: 10_000) { input, _ in
         let text = String(decoding: input, as: UTF8.self)
-        if let id = JobID(text) { #expect(id.description == text) }
+        if let id = JobID(text) { try #require(id.description == text) }
         if let cursor = Cursor(text), let again = Cursor(cursor.description) {
-          #expect(again.job == cursor.job && again.description == cursor.description)
+          try #require(again.job == cursor.job && again.description == cursor.description)
         }
         _ = try? PageToken(text)
       }
@@ -82,7 +82,7 @@ import Testing
         "job": {"users": ["own", "1000-1999"], "commands": ["/opt/tools/"],
         "max": {"cpu": 2.5, "memory": "1G", "pids": 500, "time": "2h"}}, "total": {"jobs": 10}}}}
         """
-      Fuzz.run(corpus: [Array(text.utf8)], rounds: 1000) { input, _ in
+      try Fuzz.run(corpus: [Array(text.utf8)], rounds: 1000) { input, _ in
         _ = try? PolicyFile.parse(String(decoding: input, as: UTF8.self), path: "policy")
       }
     }

@@ -3,8 +3,8 @@ import Linux
 
 /// Bytes that nobody meant: mutations of a corpus, the same in every run with the same seed.
 ///
-/// `WORKER_FUZZ_SECONDS` gives a run more time than its rounds, `WORKER_FUZZ_SEED` another beginning;
-/// `make fuzz` sets both and runs under the address sanitizer. A crash is found again by its seed.
+/// `WORKER_FUZZ_SECONDS` gives a run more time than its rounds, `WORKER_FUZZ_SEED` another beginning.
+/// Where the toolchain has libFuzzer, `make fuzz` lets that choose the inputs, by the code they reach.
 package struct Fuzz {
   private var state: UInt64
   private let corpus: [[UInt8]]
@@ -19,7 +19,8 @@ package struct Fuzz {
   /// Runs `body` so many times at least, and for as long as was asked.
   package static func run(
     corpus: [[UInt8]], rounds: Int, _ body: (_ input: [UInt8], _ fuzz: inout Fuzz) throws -> Void
-  ) rethrows {
+  ) throws {
+    if let coverage = CoverageFuzzer.asked { try coverage.run(corpus: corpus, body) }
     var fuzz = Fuzz(corpus: corpus)
     for seed in corpus { try body(seed, &fuzz) }
     for _ in 0..<rounds { try body(fuzz.input(), &fuzz) }
