@@ -2,15 +2,16 @@ import ArgumentParser
 
 /// What the parser overlooks when help is asked for: that there is no such verb.
 enum Verbs {
-  /// Throws for the first word that should be a verb and is none.
-  static func check(_ arguments: [String]) throws(Failure) {
+  /// The command that the words lead to. Throws for the first word that should be a verb and is none.
+  @discardableResult
+  static func check(_ arguments: [String]) throws(Failure) -> any ParsableCommand.Type {
     var words = arguments[...]
     if words.first == "help" { words = words.dropFirst() }
     var command: any ParsableCommand.Type = WorkerCommand.self
     var path = "worker"
     while let word = words.popFirst(), !word.hasPrefix("-") {
       let children = Self.children(of: command)
-      guard !children.isEmpty else { return }  // its arguments begin
+      guard !children.isEmpty else { break }  // its arguments begin
       guard let child = children.first(where: { Self.names(of: $0).contains(word) }) else {
         throw Failure(
           "unknown verb '\(word)': \(path) --help lists what there is", code: ExitCode.usage)
@@ -18,6 +19,7 @@ enum Verbs {
       command = child
       path += " \(word)"
     }
+    return command
   }
 
   private static func children(

@@ -9,10 +9,10 @@ import Testing
 @Suite struct ParserTests {
   static func failure(_ line: [String]) -> Failure? {
     do {
-      _ = try WorkerCommand.parseAsRoot(line)
+      _ = try WorkerCommand.read(line)
       return nil
     } catch {
-      return Failure(UsageError(error))
+      return Failure(error)
     }
   }
 
@@ -34,7 +34,7 @@ import Testing
       "core=unlimited", "--best-effort", "--net", "host", "--output-quota", "1M",
       "--output-full", "stop", "--", "sh", "-c", "--", "--cpu",
     ]
-    let command = try #require(try WorkerCommand.parseAsRoot(line) as? RunCommand)
+    let command = try #require(try WorkerCommand.read(line) as? RunCommand)
     let expected = Worker_V1_JobSpec.with {
       $0.command = ["sh", "-c", "--", "--cpu"]
       $0.name = "n"
@@ -164,12 +164,13 @@ import Testing
   ])
   func helpIsNoError(_ line: [String]) throws {
     do {
-      var command = try WorkerCommand.parseAsRoot(line)
+      var command = try WorkerCommand.read(line)
       try command.run()
       Issue.record("\(line) gave no help")
     } catch {
-      #expect(UsageError(error).isHelp)
-      #expect(Failure(UsageError(error)).code == 0)
+      let told = error as? UsageError ?? UsageError(error)
+      #expect(told.isHelp)
+      #expect(Failure(told).code == 0)
     }
   }
 

@@ -1,4 +1,5 @@
 import COpenSSL
+import Linux
 
 /// What all of our OpenSSL use has in common: start-up, and the queue of errors.
 enum OpenSSL {
@@ -8,6 +9,13 @@ enum OpenSSL {
     let flags = UInt64(OPENSSL_INIT_NO_LOAD_CONFIG) | UInt64(OPENSSL_INIT_NO_ATEXIT)
     OPENSSL_init_ssl(flags, nil)
   }
+
+  /// All tables that a client's first context needs, which takes over a millisecond; once.
+  static let clientTables: Void = {
+    OpenSSL.initialize()
+    if let context = SSL_CTX_new(TLS_client_method()) { SSL_CTX_free(context) }
+    OpenSSL.clearErrors()  // whoever makes a context is told of its own
+  }()
 
   /// The queue is one a thread, and a loop serves many connections: clear it before each call.
   static func clearErrors() { ERR_clear_error() }
@@ -29,4 +37,13 @@ enum OpenSSL {
   }
 
   static func takeErrorText() -> String { Self.text(Self.takeError()) }
+}
+
+/// What OpenSSL reads of itself before a first connection.
+package enum TLSTables {
+  /// Begins with it on a thread of its own, for a process that will be a client.
+  package static func loadAhead() {
+    // Without a thread it is done where it is needed.
+    try? Threads.tryStart(name: "tls") { OpenSSL.clientTables }
+  }
 }

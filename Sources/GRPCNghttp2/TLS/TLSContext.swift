@@ -15,7 +15,7 @@ final class TLSContext: @unchecked Sendable {
   private let trust: Trust
 
   init(_ configuration: TLSConfiguration, role: Role) throws(TLSConfigurationError) {
-    OpenSSL.initialize()
+    if role == .client { OpenSSL.clientTables } else { OpenSSL.initialize() }
     OpenSSL.clearErrors()
     guard let context = SSL_CTX_new(role == .server ? TLS_server_method() : TLS_client_method())
     else { throw TLSConfigurationError(subject: "SSL_CTX_new", reason: OpenSSL.takeErrorText()) }

@@ -9,6 +9,7 @@ import Linux
 struct RunCommand: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
+    _superCommandName: "worker",  // see WorkerCommand.read
     abstract: "Start a job, follow its output, exit with its exit code.",
     discussion: """
       Its stdout and stderr come out here, byte for byte. Ctrl-C once is passed on to the job, twice \
@@ -16,7 +17,8 @@ struct RunCommand: ClientCommand {
 
       EXAMPLE:
         worker run --timeout 10m -- sh -c 'echo hello; sleep 2; echo done'
-      """)
+      """,
+    version: Version.current)
   static let signals: [Int32] = [SIGINT, SIGTERM, SIGHUP]
 
   @OptionGroup(title: "Job Options") var job: JobOptions
