@@ -10,8 +10,11 @@ struct CertificateFolder: ~Copyable {
 
   init(opening location: String) throws(PKIError) {
     self.location = location
-    self.descriptor = try wrap("open", location) { () throws(SystemError) in
-      try File.openFolder(location)
+    do {
+      self.descriptor = try File.openFolder(location)
+    } catch {
+      let advice = error.errno == ENOENT ? ": name another, or make one with worker pki init" : ""
+      throw PKIError(what: "open", path: location, reason: error.reason + advice)
     }
   }
 

@@ -34,6 +34,9 @@ extension CertificateAuthority {
   {
     let file = FileName.certificate(name)
     let path = folder.path(file)
+    guard folder.exists(file) else {
+      throw PKIError(what: "renew", path: path, reason: "is not there: worker pki issue makes one")
+    }
     let old = try Certificate(file: file, in: folder)
     guard old.isSigned(by: self.certificate) else {
       throw PKIError(what: "renew", path: path, reason: "was not signed by this authority")

@@ -78,6 +78,13 @@ import Testing
     #expect(error.reason == "was not issued to alice")
   }
 
+  @Test func aCertificateThatIsNotThereIsNotRenewed() throws {
+    let folder = try TemporaryFolder()
+    let ca = try makeAuthority(in: folder)
+    let error = try failure { _ = try ca.renew(name: "alice") }
+    #expect(error.reason == "is not there: worker pki issue makes one")
+  }
+
   @Test func aCertificateBesideAnotherKeyIsNotRenewed() throws {
     let folder = try TemporaryFolder()
     let ca = try makeAuthority(in: folder)
