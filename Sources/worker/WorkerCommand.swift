@@ -35,7 +35,8 @@ struct WorkerCommand: ParsableCommand {
       CommandGroup(
         name: "Host",
         subcommands: [
-          ServeCommand.self, PKICommand.self, AuthCommand.self, AuditCommand.self, InfoCommand.self,
+          ServeCommand.self, DoctorCommand.self, PKICommand.self, AuthCommand.self,
+          AuditCommand.self, InfoCommand.self,
         ]),
       CommandGroup(name: "Other", subcommands: [VersionCommand.self, BenchCommand.self]),
     ])

@@ -142,7 +142,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ["doctor", "--help"], ["help", "doctor"], ["nonsense"], ["pki", "nonsense", "--help"],
+    ["dokter", "--help"], ["help", "dokter"], ["nonsense"], ["pki", "nonsense", "--help"],
   ])
   func aVerbThatIsNoneIsAUsageErrorEvenForHelp(_ line: [String]) throws {
     let failure = #expect(throws: Failure.self) { try Verbs.check(line) }

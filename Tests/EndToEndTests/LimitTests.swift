@@ -16,6 +16,20 @@ import Testing
     }
   }
 
+  /// Here what is refused is refused, with the reason; all else was measured, and nothing is left.
+  @Test func theDoctorFindsThatWhatIsPromisedHolds() async throws {
+    try await Host.with { host in
+      let outcome = try await host.worker("doctor")
+      #expect(outcome.code == 0 && outcome.stderr.isEmpty, "\(outcome)")
+      let results = outcome.text.split(separator: "\n").map { $0.split(separator: " ") }
+      #expect(results.count == 10)
+      for name in ["start", "output", "isolation", "timeout", "cpu", "memory", "pids", "stop"] {
+        #expect(results.contains { $0[0] == name && $0[1] == "holds" }, "\(name): \(outcome)")
+      }
+      #expect(try await host.worker("list", "--all", "--json").text == "[]\n")
+    }
+  }
+
   @Test func aForkBombStopsAtItsLimitAndTheHostLives() async throws {
     try await Host.with { host in
       let id = try await host.startJob([
