@@ -115,7 +115,9 @@ struct KeeperLoop: ~Copyable {
   }
 
   private func entries() -> [pollfd] {
-    let reading = self.isFull ? [:] : self.isReading
+    // The job runs from its exec on, and PID 1 says so afterwards: what the output brings about must not
+    // come first, or a job that ran would end as one that never started, without a record.
+    let reading = self.isFull || !self.state.isRunning ? [:] : self.isReading
     return [
       Self.entry(self.isListening ? self.birth.messages.rawValue : -1),
       Self.entry(self.control.rawValue),

@@ -1,0 +1,73 @@
+import Glibc
+import JobStore
+import Linux
+import Testing
+
+@testable import JobInit
+
+/// A keeper's loop with a script in the place of PID 1, which says what it likes and when.
+@Suite struct KeeperLoopTests {
+  /// To a shell, what writes `message` to PID 1's pipe.
+  private static func telling(_ message: InitMessage) -> String {
+    let octal = message.encoded().map { "\\0" + String($0, radix: 8) }
+    return "printf %b '\(octal.joined())' >&3"
+  }
+
+  /// Runs `script` to its end; the record that its keeper leaves.
+  private static func record(
+    of script: String, change: (inout LaunchPlan) -> Void
+  ) throws -> ExitRecord {
+    let path = "/tmp/worker-loop-\(Random.bytes(8).map { String($0) }.joined())"
+    try File.makeFolders(path)
+    let folder = try File.openFolder(path)
+    defer { try? Folder.removeTree(path, in: folder) }
+    try File.makeFIFO(JobDirectory.control, in: folder)
+    var plan = LaunchPlan(
+      jobID: "00112233445566aa", command: ["sh"], environment: [], workdir: "/", hostname: "job",
+      user: .init(uid: 0, gid: 0), capabilities: 0)
+    change(&plan)
+    let engine = try File.open("/dev/null", O_WRONLY)
+    var loop = KeeperLoop(
+      folder: try folder.duplicate(), engine: Announcement(engine), plan: plan,
+      desk: try Desk(folder: folder, plan: plan), birth: try Self.birth(script))
+    loop.run()
+    loop.finish()
+    return try ExitRecord(File.read(JobDirectory.exit, in: folder))
+  }
+
+  private static func birth(_ script: String) throws -> Birth {
+    let stdout = try Pipe()
+    let stderr = try Pipe()
+    let messages = try Pipe()
+    let null = try File.open("/dev/null", O_RDWR)
+    let spawn = Spawn(
+      .paths(["/bin/sh"]), arguments: ["sh", "-c", script],
+      descriptors: [
+        null.rawValue, stdout.writeEnd.rawValue, stderr.writeEnd.rawValue,
+        messages.writeEnd.rawValue,
+      ])
+    switch try spawn.start() {
+    case .failed(let step, let errno): throw SystemError(call: "step \(step)", errno: errno)
+    case .started(let pid, let process):
+      try messages.readEnd.setNonBlocking()
+      try stdout.readEnd.setNonBlocking()
+      try stderr.readEnd.setNonBlocking()
+      return Birth(
+        pid: pid, process: process, stdout: stdout.takeReadEnd(), stderr: stderr.takeReadEnd(),
+        messages: messages.takeReadEnd(), orders: try Pipe().takeWriteEnd())
+    }
+  }
+
+  /// The job runs from its exec on, and PID 1 can only say so afterwards.
+  @Test func outputThatEndsTheJobBeforePID1HasToldOfItsStartLeavesARecord() throws {
+    // The pause is there for a keeper that does not wait: it would end the job meanwhile.
+    let told = Self.telling(.started(pid: 2))
+    let script = "head -c 60000 /dev/zero; sleep 0.2; \(told); exec sleep 1000"
+    let record = try Self.record(of: script) {
+      $0.outputQuota = JournalQuota(bytes: 20_000, whenFull: .stop)
+      $0.segmentSize = $0.outputQuota.segmentSize
+    }
+    #expect(record.cause == .quota && record.killed)
+    #expect(record.stdoutBytes == 60_000)
+  }
+}
