@@ -97,11 +97,16 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
       return self.closed(error)
     }
     self.moves += 1
-    self.connection = nil
-    self.state.connection { [weak self] in self?.move(to: $0) }
+    self.findConnection()
   }
 
   private static let mostMoves = 3
+
+  /// In the turn that it opens in: one that was awaited may have ended, idle, before who waits goes on.
+  private func findConnection() {
+    self.connection = nil
+    self.state.connection { [weak self] in self?.move(to: $0) }
+  }
 
   private func move(to result: Result<ClientConnection, any Error>) {
     guard self.phase == .open || self.phase == .halfClosed else { return }
@@ -188,25 +193,10 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
     self.loop.preconditionOnLoop()
     if let failure = self.outbound.failure { throw failure }
     switch part {
-    case .metadata(let metadata):
-      try await self.renewConnection()
-      try self.send(metadata)
+    case .metadata(let metadata): try self.send(metadata)
     case .message(let message):
       try self.send(message)
       if self.outbound.isFull { try await self.outbound.waitForRoom(self) }
-    }
-  }
-
-  /// The connection may have ended since the call got it (as an idle one does at any time). Nothing
-  /// was sent, so another one serves as well; unless this one was never usable.
-  private func renewConnection() async throws {
-    for _ in 0..<Self.mostMoves {
-      guard self.phase == .idle, let connection = self.connection, !connection.canTakeCalls,
-        connection.hasSettings
-      else { return }
-      let other = try await self.state.connection()
-      if let failure = self.outbound.failure { throw failure }
-      self.connection = other
     }
   }
 
@@ -214,9 +204,13 @@ final class ClientCall: OutboundOwner, @unchecked Sendable {
     guard self.phase == .idle, let connection = self.connection else { throw self.isEnded }
     self.headers = try HeaderCoding.request(
       self.path, authority: connection.authority, metadata: metadata)
-    try self.open(on: connection)
+    // It may have ended since the call got it, as an idle one does at any time: another one serves as
+    // well, unless this one was never usable.
+    let hasEnded = !connection.canTakeCalls && connection.hasSettings
+    if !hasEnded { try self.open(on: connection) }
     self.phase = .open
     self.setDeadline(metadata)
+    if hasEnded { self.findConnection() }
   }
 
   private func open(on connection: ClientConnection) throws(RPCError) {

@@ -163,7 +163,8 @@ final class ClientConnection: Connection, @unchecked Sendable {
     guard self.calls.isEmpty else { return }
     self.session?.goAway(.none)
     self.sendFrames()
-    self.closeGently(CloseReason("no call was left"))
+    // Which ends it where the other side has finished too.
+    if self.phase == .open { self.closeGently(CloseReason("no call was left")) }
   }
 }
 

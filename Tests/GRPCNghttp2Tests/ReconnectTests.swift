@@ -31,6 +31,35 @@ import Testing
     try await server
   }
 
+  /// Also when it ends before there is time for a request: the next is used in the turn it opens in,
+  /// however much else the loop has to do.
+  @Test func connectionsThatEndAtOnceServeCallsAllTheSame() async throws {
+    var limits = TransportLimits()
+    limits.idleTimeout = .zero
+    try await Harness.withServer(limits: limits) { server in
+      let loop = Harness.loops.next()
+      let transport = try Nghttp2ClientTransport(
+        address: server.address, tls: TestCertificates.shared.configuration("alice"), loop: loop)
+      let client = GRPCClient(transport: transport)
+      let isBusy = Lock(true)
+      // More than a loop runs in a turn.
+      for _ in 0..<200 { Self.occupy(loop, while: isBusy) }
+      defer { isBusy.withLock { $0 = false } }
+      for number in UInt8(0)..<3 {
+        let echoed = try await client.get("Get", [number]).message
+        #expect(echoed == [number])
+      }
+    }
+  }
+
+  private static func occupy(_ loop: EventLoop, while isBusy: Lock<Bool>) {
+    loop.execute {
+      let end = Clock.monotonic() + 50_000
+      while Clock.monotonic() < end {}
+      if isBusy.withLock({ $0 }) { self.occupy(loop, while: isBusy) }
+    }
+  }
+
   /// Takes the next request whole, and answers it.
   private static func serve(_ peer: RawPeer, _ stream: Int32) throws {
     let answer = try peer.pump(toEndOf: stream)
