@@ -19,9 +19,7 @@ DENIED(fsconfig, EPERM, "as mount")
 DENIED(fsmount, EPERM, "as mount")
 DENIED(fspick, EPERM, "as mount")
 DENIED(mount_setattr, EPERM, "as mount")
-#ifdef SYS_open_tree_attr
 DENIED(open_tree_attr, EPERM, "as mount")
-#endif
 
 // Keyrings know no namespaces but the user's.
 DENIED(add_key, EPERM, "keys outlive the job")
@@ -52,9 +50,7 @@ DENIED(swapon, EPERM, "the host's swap")
 DENIED(swapoff, EPERM, "the host's swap")
 DENIED(acct, EPERM, "the host's process accounting")
 DENIED(quotactl, EPERM, "the host's quotas")
-#ifdef SYS_quotactl_fd
 DENIED(quotactl_fd, EPERM, "the host's quotas")
-#endif
 DENIED(syslog, EPERM, "the kernel's log")
 DENIED(reboot, EPERM, "the host's power")
 DENIED(vhangup, EPERM, "the host's terminals")
