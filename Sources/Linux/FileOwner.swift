@@ -50,6 +50,12 @@ extension File {
     throw SystemError(call: "rmdir(\(path))", errno: errno)
   }
 
+  /// Whether a socket has this name; links are followed.
+  package static func isSocket(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+  }
+
   /// access(2) of a path, by the effective user.
   package static func exists(path: String) -> Bool {
     faccessat(AT_FDCWD, path, F_OK, 0) == 0

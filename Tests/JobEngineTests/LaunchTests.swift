@@ -1,5 +1,7 @@
+import Glibc
 import JobStore
 import Linux
+import TestSupport
 import Testing
 
 @testable import JobEngine
@@ -95,6 +97,23 @@ import Testing
     let steps = self.steps()
     for path in ["/s", "/etc/worker", "/run", "/home", "/root"] {
       #expect(steps.filter { $0 == .hide(target: path) }.count == 1, "\(path)")
+    }
+  }
+
+  @Test(.enabled(if: getuid() == 0, "needs root: it makes a folder in /var/lib"))
+  func socketsThatServicesKeepElsewhereAreHidden() throws {
+    // Not in /tmp: nothing that the host has there is in a job's tree.
+    let folder = try TemporaryDirectory(in: "/var/lib")
+    let socket = folder.path("socket")
+    #expect(mknod(socket, S_IFSOCK | 0o777, 0) == 0)
+    #expect(symlink(socket, folder.path("link")) == 0)
+    let plan = MountPlan(
+      jobFolder: "/s/jobs/x", hidden: ["/s"], mounts: [],
+      sockets: [folder.path("link"), "/etc/passwd", "/run/x", "/no/such"])
+    let steps = plan.steps(for: JobSpec(command: ["true"]), as: .own(61_184))
+    #expect(steps.contains(.hide(target: socket)))
+    for path in ["/etc/passwd", "/run/x", "/no/such"] {
+      #expect(!steps.contains(.hide(target: path)), "\(path)")
     }
   }
 

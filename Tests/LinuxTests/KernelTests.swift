@@ -3,6 +3,18 @@ import Linux
 import Testing
 
 @Suite struct KernelTests {
+  @Test func onlyNamesInTheFileSystemAreSockets() {
+    let names = NamedSockets.parse(
+      """
+      Num       RefCount Protocol Flags    Type St Inode Path
+      ffff8881: 00000002 00000000 00010000 0001 01 18482 /run/a b.sock
+      ffff8882: 00000002 00000000 00010000 0001 01 18483 @abstract
+      ffff8883: 00000003 00000000 00000000 0001 03 18484
+      ffff8884: 00000002 00000000 00010000 0001 01 18485 relative/x
+      """)
+    #expect(names == ["/run/a b.sock"])
+  }
+
   @Test func anErrorNamesTheCallItsObjectAndTheReason() {
     #expect(throws: SystemError(call: "open(/no/such)", errno: ENOENT)) {
       _ = try File.open("/no/such", O_RDONLY)

@@ -12,8 +12,10 @@ extension Launcher {
   }
 
   func mountPlan(_ id: JobID, _ mounts: [MountInfo]) -> MountPlan {
+    // A host that does not tell is one whose /proc is not what it should be: mounts are read there as well.
     MountPlan(
-      jobFolder: self.state.path(id), hidden: [self.state.path] + self.hidden, mounts: mounts)
+      jobFolder: self.state.path(id), hidden: [self.state.path] + self.hidden, mounts: mounts,
+      sockets: (try? NamedSockets.bound()) ?? [])
   }
 
   func plan(

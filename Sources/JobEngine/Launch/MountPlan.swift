@@ -9,6 +9,8 @@ struct MountPlan {
   var hidden: [String]
   /// The host's mounts.
   var mounts: [MountInfo]
+  /// Names of the host's sockets.
+  var sockets: [String] = []
 
   /// A file system in memory is bounded by this or by the job's own memory limit.
   static let sharedMemory: Int64 = 1 << 30
@@ -16,8 +18,11 @@ struct MountPlan {
   /// What tells about or acts on the whole host, and is no file system of its own.
   private static let maskedSys = ["/sys/firmware", "/sys/devices/virtual/powercap"]
 
-  /// Sockets of the host's services, which a read-only mount does not close, see unix(7).
-  private static let sockets = "/run"
+  /// Where sockets of the host's services are, which a read-only mount does not close, see unix(7).
+  private static let run = "/run"
+
+  /// In no job's tree is what the host has there.
+  private static let replaced = ["/dev", "/proc", "/sys", "/tmp", "/var/tmp"]
 
   /// What users keep for themselves, more or less well.
   private static let homes = ["/home", "/root"]
@@ -69,20 +74,32 @@ struct MountPlan {
     if user.isOwn { hidden += Self.homes }
     // The job's own limits are files in there. What is mounted below /sys is not there at all.
     for mount in self.mounts where mount.type == "cgroup" || mount.type == "cgroup2" {
-      if !Self.contains(hidden + ["/sys", Self.sockets], mount.mountPoint) {
+      if !Self.contains(hidden + ["/sys", Self.run], mount.mountPoint) {
         hidden.append(mount.mountPoint)
       }
     }
-    return hidden.map { .hide(target: $0) } + self.sockets(spec)
+    return (hidden + self.namedSockets(outside: hidden)).map { .hide(target: $0) } + self.run(spec)
+  }
+
+  /// Those that services keep elsewhere, as /var/lib/mysql/mysql.sock: the one at the other end sees a uid,
+  /// and not that it is a job's.
+  private func namedSockets(outside hidden: [String]) -> [String] {
+    let closed = hidden + Self.replaced + [Self.run]
+    return self.sockets.compactMap { name in
+      guard !Self.contains(closed, name), let path = try? File.realPath(name),
+        !Self.contains(closed, path), File.isSocket(path)
+      else { return nil }
+      return path
+    }
   }
 
   /// The host's network is of little use without the host's name servers, which services keep in /run.
-  private func sockets(_ spec: JobSpec) -> [LaunchPlan.MountStep] {
+  private func run(_ spec: JobSpec) -> [LaunchPlan.MountStep] {
     guard spec.network != .none, let servers = try? File.realPath("/etc/resolv.conf"),
-      servers.hasPrefix(Self.sockets + "/")
-    else { return [.hide(target: Self.sockets)] }
+      servers.hasPrefix(Self.run + "/")
+    else { return [.hide(target: Self.run)] }
     let socketless = LaunchPlan.MountStep.tmpfs(
-      target: Self.place(Self.sockets, spec), options: "mode=755,size=64k")
+      target: Self.place(Self.run, spec), options: "mode=755,size=64k")
     if spec.network == .nat { return [socketless] }
     return [
       socketless,
@@ -95,7 +112,7 @@ struct MountPlan {
   private func nameServers(_ spec: JobSpec) -> LaunchPlan.MountStep {
     let source = "\(self.jobFolder)/\(JobDirectory.files)/\(NameServerFile.name)"
     guard spec.rootfs == nil, let place = try? File.realPath("/etc/resolv.conf"),
-      place.hasPrefix(Self.sockets + "/")
+      place.hasPrefix(Self.run + "/")
     else { return .cover(source: source, target: "/etc/resolv.conf") }
     return .bind(source: source, target: place, readOnly: true)
   }
