@@ -63,6 +63,7 @@ extension Worker {
     }
     if spec.user == .own, spec.binds.isEmpty, spec.rootfs == nil { return nil }
     let hidden = [self.state.path] + self.hidden.withLock { $0 }
+    let configuration = self.configuration
     return try await Self.threads.run { () throws(WorkerError) in
       try HostPlaces(hidden: hidden).check(spec)
       if spec.user == .own { return nil }
@@ -70,6 +71,7 @@ extension Worker {
       let accounts = spec.isHostUser ? AccountFiles() : AccountFiles(spec)
       let user = try ResolvedUser.resolve(spec.user, in: try accounts.database())
       try user?.checkNetwork(spec.network)
+      try user?.checkIDs(configuration)
       return user
     }
   }

@@ -61,6 +61,18 @@ struct ResolvedUser: Hashable, Sendable {
     }
   }
 
+  /// Ids that jobs are given: what a job left with one belongs to its owner alone.
+  func checkIDs(_ configuration: WorkerConfiguration) throws(WorkerError) {
+    for range in [configuration.userIDs, configuration.namespaceIDs] {
+      guard let id = ([self.uid, self.gid] + self.groups).first(where: range.contains) else {
+        continue
+      }
+      throw .invalid(
+        "the ids \(range.lowerBound) to \(range.upperBound) are given to jobs, got \(id): name a user "
+          + "of the host, or leave the user away")
+    }
+  }
+
   private init(_ entry: UserDatabase.User, gid: UInt32, groups: [UInt32]) {
     self.init(
       uid: entry.uid, gid: gid, groups: groups, name: entry.name,
