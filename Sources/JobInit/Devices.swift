@@ -55,7 +55,14 @@ struct Devices: ~Copyable {
     ).attach(on: empty)
     // A device can be written on a read-only mount: only the tree itself is closed.
     try mount.set([.readOnly])
+    try self.takeInput(from: mount.descriptor)
     return Devices(null: null, empty: empty)
+  }
+
+  /// What PID 1 was born with is the host's own node on a mount that can be written: root in the job would
+  /// change its mode for everybody, and a lock on it would be held against all jobs.
+  private static func takeInput(from folder: borrowing OwnedDescriptor) throws(SystemError) {
+    try File.open("null", in: folder, O_RDWR).copy(over: STDIN_FILENO)
   }
 
   private static func fill(_ folder: borrowing OwnedDescriptor) throws(SystemError) {

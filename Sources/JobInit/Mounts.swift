@@ -70,7 +70,7 @@ struct Mounts: ~Copyable {
     for name in KernelFiles.masked + (isRoot ? KernelFiles.maskedForRoot : []) {
       try self.hide(name, in: self.kept.proc)
     }
-    for name in KernelFiles.readOnly + (isRoot ? KernelFiles.readOnlyForRoot : []) {
+    for name in isRoot ? try KernelFiles.all(in: self.kept.proc) : KernelFiles.readOnly {
       guard let target = try Self.place(name, in: self.kept.proc) else { continue }
       let copy = try DetachedMount(copying: target)
       try copy.set(Self.safe.union([.readOnly, .noExec]))
@@ -94,7 +94,20 @@ private enum KernelFiles {
   /// Kernel settings: uid 0 owns them, and would write them even without capabilities. A write to
   /// `pressure`, which everybody may, starts a thread of the kernel's.
   static let readOnly = ["pressure", "sys"]
-  static let readOnlyForRoot = ["bus", "fs", "irq", "mtrr"]
+
+  /// All but processes and links. Their modes and owners are the kernel's own, the same in every mount of
+  /// proc(5) on the host and for as long as it runs, and uid 0 may change them.
+  static func all(in proc: borrowing OwnedDescriptor) throws(SystemError) -> [String] {
+    let raw = proc.rawValue
+    return try Folder.names(in: proc).filter { name in
+      guard !name.allSatisfy(\.isNumber), !self.masked.contains(name),
+        !self.maskedForRoot.contains(name)
+      else { return false }
+      var status = stat()
+      return fstatat(raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+        && status.st_mode & S_IFMT != S_IFLNK
+    }
+  }
 }
 
 // The plan's mounts, one by one.
@@ -110,7 +123,8 @@ extension Mounts {
         let place = try self.tree.placeOrNew(target, isFile: source.isFile, followsLinks: false)
         try source.mount.attach(on: place)
       case .cover(_, let target):
-        guard let source = sources.popFirst(), let place = try self.placeIfThere(target)
+        guard let source = sources.popFirst(), let place = try self.placeIfThere(target),
+          try HostPath.isFolder(place) != source.isFile  // a tree may have anything there
         else { continue }
         try source.mount.attach(on: place)
       case .tmpfs(let target, let options):

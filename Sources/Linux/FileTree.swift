@@ -33,9 +33,20 @@ package struct FileTree: ~Copyable {
       })
   }
 
-  /// As `place`; a folder, or a file when `isFile`, is made where there is nothing.
+  /// As `place`; a folder, or a file when `isFile`, is made where there is nothing. ENOTDIR or EISDIR where
+  /// the other is.
   package func placeOrNew(
     _ path: String, isFile: Bool, followsLinks: Bool = true
+  ) throws(SystemError) -> OwnedDescriptor {
+    let place = try self.anyPlaceOrNew(path, isFile: isFile, followsLinks: followsLinks)
+    guard try HostPath.isFolder(place) == isFile else { return place }
+    throw SystemError(
+      call: "\(path), which must \(isFile ? "not be" : "be") a folder",
+      errno: isFile ? EISDIR : ENOTDIR)
+  }
+
+  private func anyPlaceOrNew(
+    _ path: String, isFile: Bool, followsLinks: Bool
   ) throws(SystemError) -> OwnedDescriptor {
     do throws(SystemError) { return try self.place(path, followsLinks: followsLinks) } catch {
       guard error.errno == ENOENT else { throw error }

@@ -10,13 +10,14 @@ import Testing
     try await Host.with { host in
       let probe = try await Programs.compile("probe", in: host.path)
       let listener = try AbstractListener(name: host.path)
+      let named = try NamedListener(path: "\(host.path)/service.sock")
       for (kind, options, identity) in [
         ("default", [], "alice"), ("root", ["--user", "0"], "admin"),
         ("userns", ["--userns"], "alice"),
       ] as [(String, [String], String)] {
         let environment = [
           "PROBE_SECRET=\(host.certs)/server.key", "PROBE_ABSTRACT=\(listener.name)",
-          "PROBE_PORT=\(host.port)",
+          "PROBE_SOCKET=\(named.path)", "PROBE_PORT=\(host.port)",
         ].flatMap { ["--env", $0] }
         let outcome = try await host.worker(
           ["run"] + options + environment + ["--", probe], as: identity)
@@ -80,6 +81,26 @@ import Testing
         #expect(outcome.code == 125, "\(name): \(outcome)")
         #expect(outcome.stderr.contains("no link is followed"), "\(outcome)")
       }
+    }
+  }
+
+  /// What else hostile hands put there: a mount needs a folder on a folder.
+  @Test func whatIsNoFolderInATreeIsNamed() async throws {
+    try await Host.with { host in
+      for place in ["dev", "proc", "var/tmp"] {
+        let tree = "\(host.path)/odd-\(place.filter { $0 != "/" })"
+        try File.makeFolders("\(tree)/bin", mode: 0o755)
+        if place.hasPrefix("var") { try File.makeFolders("\(tree)/var", mode: 0o755) }
+        #expect(mkfifo("\(tree)/\(place)", 0o666) == 0)
+        let outcome = try await host.worker(
+          "run", "--user", "0", "--rootfs", tree, "--", "/bin/true", as: "admin")
+        #expect(outcome.code == 125, "\(place): \(outcome)")
+        #expect(outcome.stderr.contains("/\(place), which must be a folder"), "\(outcome)")
+      }
+      let file = try await host.worker(
+        "run", "--bind", "/etc/passwd:/mnt", "--", "true", as: "admin")
+      #expect(file.code == 125, "\(file)")
+      #expect(file.stderr.contains("/mnt, which must not be a folder"), "\(file)")
     }
   }
 
@@ -171,6 +192,8 @@ import Testing
         (["--tmpfs", "/tmp/x:64M", "--memory", "16M"], "larger than the job's memory limit"),
         (["--user", "nobody-here"], "no such user"),
         (["--userns", "--user", "1"], "leave the user away"),
+        (["--user", "2013265921"], "are given to jobs"),
+        (["--user", "1:2013331456"], "are given to jobs"),
       ] {
         let outcome = try await host.worker(["run"] + options + ["--", "true"], as: "admin")
         #expect(outcome.code == 125 && outcome.stderr.contains(text), "\(options): \(outcome)")
@@ -234,29 +257,5 @@ import Testing
     try File.writeAll(source, to: program)
     try File.setMode(0o755, of: program)
     return tree
-  }
-}
-
-/// An abstract socket of the host's that a job must not reach.
-final class AbstractListener {
-  let name: String
-  private let socket: OwnedDescriptor
-
-  init(name: String) throws {
-    self.name = "probe" + name.filter { $0 != "/" }.suffix(40)
-    self.socket = OwnedDescriptor(
-      owning: try check("socket") { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) })
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    let bytes = [0] + Array(self.name.utf8)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-    let size = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
-    let raw = self.socket.rawValue
-    try withUnsafeMutablePointer(to: &address) { pointer in
-      try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-        try check("bind") { bind(raw, generic, size) }
-        try check("listen") { listen(raw, 1) }
-      }
-    }
   }
 }

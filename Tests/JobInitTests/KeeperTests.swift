@@ -1,6 +1,7 @@
 import Glibc
 import JobStore
 import Linux
+import TestSupport
 import Testing
 
 @testable import JobInit
@@ -43,6 +44,15 @@ struct KeeperTests {
     let job = try KeeperUnderTest(["true"]) { $0.workdir = "/no/such/folder" }
     let expected = InitFailure(step: "chdir", what: "/no/such/folder", errno: ENOENT)
     #expect(job.answer == .failed(expected))
+  }
+
+  @Test(.requiresTool("setpriv")) func aLoopbackThatCannotBeRaisedIsNamedWithItsErrno() throws {
+    let job = try KeeperUnderTest(["true"], missing: "net_admin")
+    let expected = InitFailure(step: "network", what: "ioctl(SIOCSIFFLAGS, lo)", errno: EPERM)
+    #expect(job.answer == .failed(expected))
+    _ = try job.keeper.reap(waiting: true)
+    let recorded = File.exists(JobDirectory.exit, in: job.folder)
+    #expect(!recorded)
   }
 
   @Test func aStubbornTreeIsGoneAfterTheGracePeriod() throws {

@@ -9,9 +9,11 @@ final class KeeperUnderTest {
   let keeper: PIDFD
   let answer: InitMessage?
 
-  /// Starts `command` and waits for the answer of its keeper.
+  /// Starts `command` and waits for the answer of its keeper, which has all capabilities but `missing`, as
+  /// setpriv(1) names them.
   init(
-    _ command: [String], in parent: String = "/tmp", change: (inout LaunchPlan) -> Void = { _ in }
+    _ command: [String], in parent: String = "/tmp", missing: String? = nil,
+    change: (inout LaunchPlan) -> Void = { _ in }
   ) throws {
     let path = "\(parent)/worker-init-\(getpid())-\(Random.bytes(8).map { String($0) }.joined())"
     try File.makeFolders(path)
@@ -27,9 +29,10 @@ final class KeeperUnderTest {
     _ = try File.tryLock(lock)
     let null = try File.open("/dev/null", O_RDWR)
     let pipe = try Pipe()
-    let program = try File.open(Self.worker, OpenFlags.path)
+    let program = [Self.worker, "init", "keeper"]
+    let arguments = missing.map { ["/usr/bin/setpriv", "--bounding-set=-\($0)"] + program } ?? program
     var spawn = Spawn(
-      .descriptor(program.rawValue), arguments: ["worker", "init", "keeper"],
+      .paths([arguments[0]]), arguments: arguments,
       descriptors: [
         null.rawValue, null.rawValue, null.rawValue, folder.rawValue, lock.rawValue,
         pipe.writeEnd.rawValue,

@@ -1,7 +1,7 @@
 // probe [VERB...]: tries what a hostile job would, and prints for each verb what came of it: `allowed`,
 // `empty` (something harmless stands in its place) or the error. Nothing it does harms a host on which
-// it is allowed. PROBE_SECRET names a file of the server's, PROBE_ABSTRACT an abstract socket and
-// PROBE_PORT a port of the host's. The table of docs/isolation.md says what is expected.
+// it is allowed. PROBE_SECRET names a file of the server's, PROBE_SOCKET a socket in the file system,
+// PROBE_ABSTRACT an abstract socket and PROBE_PORT a port of the host's. The table of docs/isolation.md says what is expected.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -101,6 +101,15 @@ static int proc_keys(void) {
   return error == ENOENT ? EMPTY : error;
 }
 static int sys_write(void) { return try_open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY); }
+// Modes of what the host shares, set to what they are.
+static int stdin_mode(void) {
+  struct stat status;
+  return fstat(0, &status) < 0 ? errno : done(fchmod(0, status.st_mode & 07777));
+}
+static int proc_mode(void) {
+  struct stat status;
+  return stat("/proc/execdomains", &status) < 0 ? errno : done(chmod("/proc/execdomains", status.st_mode & 07777));
+}
 static int debugfs(void) { return try_open("/sys/kernel/debug/tracing", O_RDONLY); }
 
 // Mounts, namespaces, devices.
@@ -189,6 +198,11 @@ static int connect_abstract(void) {
   int fd = socket(AF_UNIX, SOCK_STREAM, 0);
   return done(connect(fd, (void *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)));
 }
+static int connect_named(void) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, setting("PROBE_SOCKET"), sizeof address.sun_path - 1);
+  return done(connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&address, sizeof address));
+}
 static int connect_port(void) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(setting("PROBE_PORT"))),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -211,7 +225,7 @@ static const struct {
     {"read-proc-root", read_proc_root}, {"chroot-escape", chroot_escape},
     {"open-by-handle", open_by_handle}, {"cgroup-write", cgroup_write}, {"core-pattern", core_pattern},
     {"sysrq", sysrq}, {"kcore", kcore}, {"proc-keys", proc_keys}, {"sys-write", sys_write},
-    {"debugfs", debugfs}, {"mount", try_mount}, {"remount-writable", remount}, {"umount", try_umount},
+    {"stdin-mode", stdin_mode}, {"proc-mode", proc_mode}, {"debugfs", debugfs}, {"mount", try_mount}, {"remount-writable", remount}, {"umount", try_umount},
     {"fsopen", new_mount}, {"unshare-mount", unshare_mount}, {"unshare-user", unshare_user},
     {"clone3-user", clone3_user}, {"setns", try_setns}, {"mknod-disk", mknod_disk},
     {"mknod-mem", mknod_mem}, {"host-device", host_device}, {"sethostname", set_hostname},
@@ -224,7 +238,7 @@ static const struct {
 #endif
     {"ptrace-init", ptrace_init}, {"kill-init", kill_init}, {"become-root", set_root},
     {"gain-capability", gain_capability}, {"raise-rlimit", raise_rlimit}, {"oom-score", oom_score},
-    {"raise-priority", raise_priority}, {"realtime", realtime}, {"connect-abstract", connect_abstract},
+    {"raise-priority", raise_priority}, {"realtime", realtime}, {"connect-named", connect_named}, {"connect-abstract", connect_abstract},
     {"connect-port", connect_port}, {"connect-out", connect_out}, {"packet-socket", packet_socket},
 };
 
