@@ -14,6 +14,22 @@ import Testing
     }
   }
 
+  /// As cron jobs and careless scripts have it: a descriptor of our own must not get the number.
+  @Test(arguments: ["<&- >&-", ">&-", "<&- >&- 2>&-"])
+  func outputThatHasNoPlaceToGoIsAnError(closed: String) async throws {
+    try await Host.with { host in
+      let binary = try #require(Host.binary)
+      let command = try RunningCommand(
+        ["/bin/sh", "-c", "exec \(binary) run -- printf 12345678 \(closed)"],
+        environment: host.environment(as: "alice"), folder: host.path)
+      let outcome = try await command.wait()
+      #expect(outcome.code == 125, "\(outcome)")
+      #expect(
+        outcome.stderr.contains("stdout: Bad file descriptor") || closed.contains("2>"),
+        "\(outcome)")
+    }
+  }
+
   @Test func whatCannotBeExecutedHasItsExitCodeAndLeavesNothing() async throws {
     try await Host.with { host in
       for (command, code, text) in [
