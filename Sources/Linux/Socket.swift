@@ -35,7 +35,9 @@ package final class StreamSocket: Sendable {
   /// TCP_NODELAY, as we batch ourselves, and TCP_USER_TIMEOUT against a peer that vanished.
   package func setOptions(userTimeoutMilliseconds: UInt32) throws(SystemError) {
     let fd = self.descriptor.rawValue
-    try check("setsockopt(TCP)") { clinux_tcp_options(fd, userTimeoutMilliseconds) }
+    // An int for the kernel: more is EINVAL.
+    let time = min(userTimeoutMilliseconds, UInt32(Int32.max))
+    try check("setsockopt(TCP)") { clinux_tcp_options(fd, time) }
   }
 
   /// The error of a finished connect, or nil.
