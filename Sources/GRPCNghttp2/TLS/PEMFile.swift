@@ -7,9 +7,8 @@ enum PEMFile {
   private static let maximumSize = 1 << 20
 
   static func read(_ path: String) throws(TLSConfigurationError) -> [UInt8] {
-    do {
-      return try Self.bytes(try Self.open(path), path)
-    } catch {
+    let file = try Self.open(path)
+    do throws(SystemError) { return try Self.bytes(file, path) } catch {
       throw TLSConfigurationError(subject: path, reason: error.reason)
     }
   }
@@ -52,9 +51,22 @@ enum PEMFile {
     bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) }
   }
 
-  private static func open(_ path: String) throws(SystemError) -> OwnedDescriptor {
-    OwnedDescriptor(
-      owning: try check("open(\(path))") { Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) })
+  private static func open(_ path: String) throws(TLSConfigurationError) -> OwnedDescriptor {
+    do throws(SystemError) {
+      // O_NONBLOCK: a FIFO under that name is to be refused, not waited for.
+      let file = try File.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+      if try self.isRegular(file) { return file }
+    } catch {
+      throw TLSConfigurationError(subject: path, reason: error.reason)
+    }
+    throw TLSConfigurationError(subject: path, reason: "is not a regular file")
+  }
+
+  private static func isRegular(_ file: borrowing OwnedDescriptor) throws(SystemError) -> Bool {
+    var status = stat()
+    let fd = file.rawValue
+    try check("fstat") { fstat(fd, &status) }
+    return status.st_mode & S_IFMT == S_IFREG
   }
 
   /// Asked of the open file, so that nothing can change in between.
