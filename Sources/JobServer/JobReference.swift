@@ -35,8 +35,12 @@ struct JobReference: Hashable, Sendable {
     let usable = jobs.filter { Authorization.allows(method, onJobOf: $0.owner, caller) }
     if let job = usable.first(where: { $0.id.description == self.text }) { return job }
     let named = usable.filter { $0.name == self.text }
-    if !named.isEmpty { return try self.best(of: named, caller) }
-    return try self.only(of: usable.filter { $0.id.description.hasPrefix(self.text) })
+    let prefixed = usable.filter { $0.id.description.hasPrefix(self.text) && $0.name != self.text }
+    // A name of the caller's own is his to choose; another's must not stand for what he may mean by an id.
+    if prefixed.isEmpty || named.contains(where: { $0.owner == caller.name }), !named.isEmpty {
+      return try self.best(of: named, caller)
+    }
+    return try self.only(of: named + prefixed)
   }
 
   /// Of several with this name: own before others', unfinished before finished, then the newest.

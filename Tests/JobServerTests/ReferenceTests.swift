@@ -54,6 +54,17 @@ import Testing
     }
   }
 
+  /// Whoever may name jobs must not decide what an administrator's prefix of an id means.
+  @Test func anothersNameThatIsAPrefixIsAmbiguous() async throws {
+    try await withService(FakeEngine(Self.jobs), as: peer("root", roles: ["admin"])) { service in
+      let error = await failure { _ = try await service.getJob(.with { $0.job = "aa0" }) }
+      #expect(error?.code == .invalidArgument)
+      for id in ["aa00000000000000", "b077777777777777"] {
+        #expect(error?.message.contains(id) == true)
+      }
+    }
+  }
+
   @Test(arguments: [
     ("", RPCError.Code.invalidArgument), ("nothing", .notFound), ("AA1", .notFound),
   ])
