@@ -80,7 +80,8 @@ struct AccessCheck {
   /// `owner` of the job that was asked for; nil: none was.
   func answer(owner: String?) -> Worker_V1_CheckAccessResponse {
     let scope = self.policy.rights(of: self.roles).scope(of: self.method)
-    let who = "'\(self.name)' (\(Authorization.list(self.roles, or: ",")))"
+    let roles = Authorization.list(self.roles, or: ",")
+    let who = self.name.isEmpty ? "whoever is \(roles)" : "'\(self.name)' (\(roles))"
     return .with {
       $0.access = Worker_V1_Access(scope)
       switch scope {

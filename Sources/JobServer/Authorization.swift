@@ -23,9 +23,12 @@ package enum Authorization {
   ) -> RPCError {
     let able = policy.names(allowing: method)
     let needed = able.isEmpty ? "is allowed to no role" : "needs the role \(self.list(able))"
+    let has = self.list(roles, or: ",")
     return RPCError(
       code: .permissionDenied,
-      message: "\(method.rawValue) \(needed): '\(name)' has \(self.list(roles, or: ","))")
+      message: "\(method.rawValue) \(needed): "
+        // Asked about roles, and nobody who has them.
+        + (name.isEmpty ? "\(has) is not enough" : "'\(name)' has \(has)"))
   }
 
   /// Whether the caller may use the method on a job of `owner`.
@@ -80,12 +83,10 @@ package enum Authorization {
     let able = caller.policy.names(allowing: .startJob).filter { name in
       caller.policy.roles[name]?.job.isWider(than: caller.rights.job, in: rule) == true
     }
-    let allowed = (rule.allowed(caller.rights.job) ?? []).joined(separator: ", ")
     let hint = able.isEmpty ? "" : ", see the role \(self.list(able))"
-    return RPCError(
-      code: .permissionDenied,
-      message: "\(what) is not among the \(rule.key) that the policy allows "
-        + "\(self.list(caller.roles, or: ",")) (\(allowed))\(hint)")
+    let sentence = rule.refusal(
+      of: what, to: self.list(caller.roles, or: ","), caller.rights.job)
+    return RPCError(code: .permissionDenied, message: sentence + hint)
   }
 
   private static func refusal(

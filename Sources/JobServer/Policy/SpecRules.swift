@@ -11,6 +11,16 @@ struct SpecRule: Sendable {
   let refused: @Sendable (JobSpec, JobGrant) -> String?
   /// What is allowed, for `whoami`; nil: anything.
   let allowed: @Sendable (JobGrant) -> [String]?
+
+  /// What somebody with `roles` is told to whom `what` was refused.
+  func refusal(of what: String, to roles: String, _ grant: JobGrant) -> String {
+    let allowed = self.allowed(grant) ?? []
+    guard !allowed.isEmpty else {
+      return "\(what) is refused: of '\(self.key)' the policy allows \(roles) none"
+    }
+    return "\(what) is not among the \(self.key) that the policy allows \(roles) "
+      + "(\(allowed.joined(separator: ", ")))"
+  }
 }
 
 /// Every field of a spec by which a job could reach more than its own: a new one is one line here. A
@@ -108,7 +118,7 @@ enum SpecRules {
 
   private static let without: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
     spec.deniesSystemCalls || grant.without.contains("seccomp")
-      ? nil : "seccomp (--seccomp off)"
+      ? nil : "going without seccomp (--seccomp off)"
   }
 
   private static let command: @Sendable (JobSpec, JobGrant) -> String? = { spec, grant in
