@@ -19,6 +19,7 @@ struct WorkerCommand: ParsableCommand {
         the job's own (run, wait); 128+n when signal n ended it
         124 its --timeout ended it; 125 worker itself failed
         126 command not executable; 127 command not found; 2 usage error
+        1 the answer is no (auth can-i, audit verify)
       """,
     version: Version.current,
     subcommands: [],

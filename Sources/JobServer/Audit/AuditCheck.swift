@@ -5,6 +5,8 @@ import Linux
 package struct AuditCheck {
   package struct Broken: Error, Hashable, CustomStringConvertible {
     package let description: String
+    /// The file could not be read: nothing is known of its lines.
+    package var isUnreadable = false
   }
 
   private var chain: AuditChain?
@@ -23,9 +25,9 @@ package struct AuditCheck {
       let file = try File.open(path, O_RDONLY)
       try self.read(file, path)
     } catch let error as SystemError {
-      throw Broken(description: "\(path): \(error.reason)")
+      throw Broken(description: "\(path): \(error.reason)", isUnreadable: true)
     } catch {
-      throw (error as? Broken) ?? Broken(description: "\(path): \(error)")
+      throw (error as? Broken) ?? Broken(description: "\(path): \(error)", isUnreadable: true)
     }
   }
 

@@ -7,6 +7,8 @@ import Linux
 /// Exit codes of worker's own, beside those of jobs.
 enum ExitCode {
   static let success: Int32 = 0
+  /// The answer itself is no: of `auth can-i` and `audit verify`.
+  static let no: Int32 = 1
   static let usage: Int32 = 2
   static let timedOut: Int32 = 124
   static let failed: Int32 = 125

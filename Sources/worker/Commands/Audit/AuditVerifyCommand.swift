@@ -10,7 +10,8 @@ struct AuditVerifyCommand: ParsableCommand {
     discussion: """
       Give files of one server in their order, the oldest first. Lines that are missing at the end \
       of the newest, and files that were made anew, show only against a line that was kept \
-      elsewhere (--expect). Exits with 1 when a line is not as it was written.
+      elsewhere (--expect). Exits with 1 when a line is not as it was written, with 125 when a file \
+      cannot be read.
 
       EXAMPLE: worker audit verify audit.log.1 audit.log
       """)
@@ -40,12 +41,13 @@ struct AuditVerifyCommand: ParsableCommand {
       try check.expect(after: self.after, last: self.last.map(Self.hash))
       try check.expectAnchors()
     } catch {
+      if error.isUnreadable { throw Failure("cannot read \(error)") }
       found = error.description
     }
     if self.json || found == nil {
       try StandardStream.stdout.write(try self.text(check, found))
     }
-    if let found { throw Failure("broken: \(found)", code: 1) }
+    if let found { throw Failure("broken: \(found)", code: ExitCode.no) }
   }
 
   /// Of `NUMBER:HASH` too, which is what is printed.

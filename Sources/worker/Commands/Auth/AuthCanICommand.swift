@@ -43,7 +43,7 @@ struct AuthCanICommand: ClientCommand {
     let answer = try await session.client.checkAccess(request)
     let text = "\(answer.allowed ? "yes" : "no"): \(Printable.escaped(answer.reason))\n"
     try StandardStream.stdout.write(self.json ? try JSON.text(answer) : text)
-    return answer.allowed ? ExitCode.success : 1
+    return answer.allowed ? ExitCode.success : ExitCode.no
   }
 
   private var names: [String] {
