@@ -30,7 +30,8 @@ final class KeeperUnderTest {
     let null = try File.open("/dev/null", O_RDWR)
     let pipe = try Pipe()
     let program = [Self.worker, "init", "keeper"]
-    let arguments = missing.map { ["/usr/bin/setpriv", "--bounding-set=-\($0)"] + program } ?? program
+    let setpriv = missing.map { ["/usr/bin/setpriv", "--bounding-set=-\($0)"] } ?? []
+    let arguments = setpriv + program
     var spawn = Spawn(
       .paths([arguments[0]]), arguments: arguments,
       descriptors: [
