@@ -71,6 +71,17 @@ import Testing
     #expect(command.job.spec == expected)
   }
 
+  @Test func aChangeTakesTheLimitsOfARunningJob() throws {
+    let line = ["update", "x", "--memory", "512M", "--cpu", "2"]
+    let command = try #require(try WorkerCommand.read(line) as? UpdateCommand)
+    #expect(
+      command.limit.message
+        == .with {
+          $0.memory = 512 << 20
+          $0.cpu = 2
+        })
+  }
+
   @Test func defaultsAskForNothing() throws {
     let command = try #require(
       try WorkerCommand.parseAsRoot(["start", "--", "true"]) as? StartCommand)
@@ -106,6 +117,9 @@ import Testing
     (["start", "--ulimit", "nofile", "--", "x"], "'nofile' is invalid for '--ulimit"),
     (["start", "--ulimit", "nofile=1:2:3", "--", "x"], "'nofile=1:2:3' is invalid for '--ulimit"),
     (["start", "--ulimit", "nofile=-1", "--", "x"], "'nofile=-1' is invalid for '--ulimit"),
+    (["update", "x"], "nothing to change"),
+    (["update", "x", "--ulimit", "nofile=64", "--memory", "64M"], "--ulimit"),
+    (["update", "x", "--best-effort", "--memory", "64M"], "--best-effort"),
     (["run", "--json", "--", "x"], "--json is for --plan"),
     (["start", "--bind", "/a", "--", "x"], "'/a' is invalid for '--bind"),
     (["start", "--bind", "/a:/b:write", "--", "x"], "invalid for '--bind"),

@@ -25,13 +25,13 @@ import Testing
   @Test(
     arguments: [
       ("0s", .zero), ("500ms", .milliseconds(500)), ("30s", .seconds(30)), ("1.5m", .seconds(90)),
-      ("2h", .seconds(7200)), ("0.001s", .milliseconds(1)),
+      ("2h", .seconds(7200)), ("7d", .seconds(604_800)), ("0.001s", .milliseconds(1)),
     ] as [(String, Duration)])
   func durations(text: String, duration: Duration) throws {
     #expect(try Values.duration(text) == duration)
   }
 
-  @Test(arguments: ["", "5", "s", "-1s", "1d", "1 s", "1e3s", "nans", "1h30m", "99999999999h"])
+  @Test(arguments: ["", "5", "s", "-1s", "1w", "1 s", "1e3s", "nans", "1h30m", "99999999999h"])
   func whatIsNoDuration(_ text: String) {
     #expect(throws: ValueError.self) { try Values.duration(text) }
   }

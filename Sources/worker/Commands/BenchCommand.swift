@@ -24,6 +24,7 @@ struct BenchStartCommand: ClientCommand {
 
   @Option(help: "How many.") var count = 100
   @Option(
+    parsing: .unconditional,
     help: "Time between the end of one and the start of the next.", transform: Values.duration)
   var pause: Duration = .zero
   @OptionGroup(title: "Job Options") var job: JobOptions

@@ -18,7 +18,8 @@ struct LogsCommand: ClientCommand {
 
   @Argument(help: "An id, a prefix of one, or a name.") var job: String
   @Flag(name: .shortAndLong, help: "Go on until the job has ended.") var follow = false
-  @Option(help: "Begin with the last N lines of what is there.") var tail: Int?
+  @Option(parsing: .unconditional, help: "Begin with the last N lines of what is there.") var tail:
+    Int?
   @Option(
     help: "Only what was written since: a time as 2026-01-31T12:00:00Z, or so long ago as 10m.",
     transform: Moment.parse)

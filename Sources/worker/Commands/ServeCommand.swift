@@ -37,21 +37,31 @@ struct ServeCommand: LoopCommand, Sendable {
   @Option(help: "When that file cannot be written: refuse starts, or allow them.")
   var auditFailure = AuditFailure.refuse
   @Option(
-    help: "How long a finished job is kept, as 168h; the oldest goes first, and none that is read.",
+    parsing: .unconditional,
+    help: """
+      How long a finished job is kept; the oldest goes first, and none that is read. (default: 168h)
+      """,
     transform: Values.duration)
   var keepFinished: Duration = .seconds(7 * 86_400)
-  @Option(help: "How many finished jobs are kept.") var keepJobs = 1000
+  @Option(parsing: .unconditional, help: "How many finished jobs are kept.") var keepJobs = 1000
   @Option(
-    help: "How much output of finished jobs is kept together, as 10G.", transform: Values.size)
+    parsing: .unconditional,
+    help: "How much output of finished jobs is kept together. (default: 10G)",
+    transform: Values.size)
   var keepBytes: Int64 = 10 << 30
   @Option(
-    help: "When a client that answers nothing is given up, as 30s.", transform: Values.duration)
+    parsing: .unconditional,
+    help: "When a client that answers nothing is given up, 1s at least. (default: 30s)",
+    transform: Values.duration)
   var deadPeer: Duration = .seconds(30)
   @Option(help: "debug, info, notice, warning or error.") var logLevel = LogLevel.info
   @Option(
-    help: "Bytes of output kept of a job that does not say how many.", transform: Values.size)
+    parsing: .unconditional,
+    help: "Bytes of output kept of a job that does not say how many. (default: 4G)",
+    transform: Values.size)
   var outputQuota: Int64 = 4 << 30
   @Option(
+    parsing: .unconditional,
     help: "The most that a job may ask for. (default: as much as it likes)",
     transform: Values.size)
   var outputQuotaMax: Int64?
@@ -79,13 +89,11 @@ struct ServeCommand: LoopCommand, Sendable {
     let trustDomain = try folder.trustDomain()
     let address = try SocketAddress(parsing: self.listen)
     let policy = self.policy.map { Path.fromRoot($0) }
-    // A link to it is followed anew at each reading; what it leads to now may be written in its place.
-    let policyFiles = try policy.map { [$0, try Path.absolute($0)] } ?? []
     _ = try Self.readPolicy(policy)
+    let policyFiles = try Self.files(ofPolicy: policy)
     let audit = try self.openAudit()
     let queue = try LogQueue()
-    let level = self.logLevel.level
-    let log = Logger(label: "worker") { _ in LineLog(level: level) { queue.write($0) } }
+    let log = self.logger(queue)
     EventLoop.runOnCurrentThread { loop in
       do {
         defer { queue.finish() }
@@ -99,9 +107,7 @@ struct ServeCommand: LoopCommand, Sendable {
         configuration.policy = { try Self.readPolicy(policy) }
         configuration.audit = audit
         configuration.files = { folder.serverPaths + policyFiles }
-        configuration.stopsJobs = self.stopJobsOnExit
-        self.limits.apply(to: &configuration)
-        configuration.limits.noticeDeadPeers(within: self.deadPeer)
+        self.apply(to: &configuration)
         try await self.serve(
           configuration, worker, folder, loop, log, orders: Self.orders(signals))
         return ExitCode.success
@@ -111,6 +117,24 @@ struct ServeCommand: LoopCommand, Sendable {
         return failure.code
       }
     }
+  }
+
+  /// What the options say by themselves.
+  private func apply(to configuration: inout ServerConfiguration) {
+    configuration.stopsJobs = self.stopJobsOnExit
+    self.limits.apply(to: &configuration)
+    configuration.limits.noticeDeadPeers(within: self.deadPeer)
+  }
+
+  private func logger(_ queue: LogQueue) -> Logger {
+    let level = self.logLevel.level
+    return Logger(label: "worker") { _ in LineLog(level: level) { queue.write($0) } }
+  }
+
+  /// A link is followed anew at each reading; what it leads to now may be written in its place.
+  private static func files(ofPolicy path: String?) throws -> [String] {
+    guard let path else { return [] }
+    return [path, try File.realPath(path)]
   }
 
   /// Links may lead to other keys than at the last reading: hidden before they are used.
@@ -148,7 +172,7 @@ struct ServeCommand: LoopCommand, Sendable {
     var configuration = WorkerConfiguration(stateDirectory: self.stateDir)
     configuration.cgroupRoot = self.cgroupRoot
     configuration.totals = self.totals.totals
-    configuration.hiddenPaths = try paths.map(Path.absolute)
+    configuration.hiddenPaths = try paths.map { try File.realPath($0) }
     configuration.defaultOutputQuota = self.outputQuota
     configuration.maxOutputQuota = self.outputQuotaMax
     configuration.retention = Retention(
@@ -217,15 +241,6 @@ enum LogLevel: String, ExpressibleByArgument, CaseIterable, Sendable {
 enum AuditFailure: String, ExpressibleByArgument, CaseIterable { case refuse, allow }
 
 enum Path {
-  /// realpath(3): what a mount in a job's namespace has to cover.
-  static func absolute(_ path: String) throws(Failure) -> String {
-    guard let resolved = realpath(path, nil) else {
-      throw Failure("cannot resolve \(path): \(SystemError.reason(errno: errno))")
-    }
-    defer { free(resolved) }
-    return String(cString: resolved)
-  }
-
   /// By the same names, from the root on.
   static func fromRoot(_ path: String) -> String {
     if path.hasPrefix("/") { return path }

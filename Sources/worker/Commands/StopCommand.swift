@@ -14,8 +14,11 @@ struct StopCommand: ClientCommand {
       """)
 
   @Argument(help: "Ids, prefixes of ids, or names.") var jobs: [String]
-  @Option(help: "The signal sent first.", transform: Values.signal) var signal = "TERM"
-  @Option(help: "Time until all that is left is killed.", transform: Values.duration)
+  @Option(help: "The signal sent first. (default: TERM)", transform: Values.signal)
+  var signal = "TERM"
+  @Option(
+    parsing: .unconditional, help: "Time until all that is left is killed. (default: 10s)",
+    transform: Values.duration)
   var grace: Duration = .seconds(10)
   @Flag(help: "Print the jobs as JSON.") var json = false
   @OptionGroup(title: "Connection") var connection: ConnectionOptions

@@ -18,7 +18,9 @@ struct TopCommand: ClientCommand {
   /// All that a terminal sends, as it is to be given back as it was.
   static let signals: [Int32] = [SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGWINCH]
 
-  @Option(help: "Time between two refreshes.", transform: Self.interval)
+  @Option(
+    parsing: .unconditional,
+    help: "Time between two refreshes, 100ms at least. (default: 2s)", transform: Self.interval)
   var interval: Duration = .seconds(2)
   @Flag(help: "Show it once and end.") var once = false
   @Option(help: "Only jobs with this label K=V; repeatable.", transform: Values.pair)

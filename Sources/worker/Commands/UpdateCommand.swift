@@ -8,8 +8,9 @@ struct UpdateCommand: ClientCommand {
     commandName: "update",
     abstract: "Change limits of a job that runs: all of those given, or none.",
     discussion: """
-      Prints what the kernel holds then. A memory limit below what the job holds is refused; a limit \
-      of processes below what there are keeps new ones from being made.
+      Limits that are not given stay as they are. Prints what the kernel holds then. A memory limit \
+      below what the job holds is refused; a limit of processes below what there are keeps new ones \
+      from being made.
 
       EXAMPLE: worker update build --memory 512M --cpu 2
       """)

@@ -100,14 +100,14 @@ struct CertificateFiles: Sendable {
 
   /// Where keys lie that links in the folder lead to, as hosts with one store for all keys have them.
   var linkedKeys: [String] {
-    guard let folder = try? Path.absolute(self.path) else { return [] }
+    guard let folder = try? File.realPath(self.path) else { return [] }
     return self.names.filter { $0.hasSuffix(".key") }.sorted()
-      .compactMap { try? Path.absolute(self.file($0)) }.filter { !$0.hasPrefix(folder + "/") }
+      .compactMap { try? File.realPath(self.file($0)) }.filter { !$0.hasPrefix(folder + "/") }
   }
 
   /// What no job may see, without links.
   var secretPlaces: [String] {
-    ((try? Path.absolute(self.path)).map { [$0] } ?? []) + self.linkedKeys
+    ((try? File.realPath(self.path)).map { [$0] } ?? []) + self.linkedKeys
   }
 
   private static func remedy(_ name: String, _ identity: String) -> String {

@@ -2,33 +2,66 @@ import ArgumentParser
 import GRPCNghttp2
 import JobServer
 
-/// What clients may use of the server, for `serve`. Zero is no limit.
+/// What clients may use of the server, for `serve`. Zero is no limit, but for the first and the last.
 struct ClientLimitOptions: ParsableArguments, Sendable {
   @Option(
-    help: "Open connections of all clients together.",
+    parsing: .unconditional,
+    help: """
+      Open connections of all clients together, 1 or more. (default: \(TransportLimits().connections))
+      """,
     transform: Self.whole)
   var maxConnections = TransportLimits().connections
-  @Option(help: "Open connections of one address; 0: no limit.", transform: Self.whole)
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Open connections of one address; 0: no limit. \
+      (default: \(TransportLimits().connectionsPerAddress))
+      """,
+    transform: Self.whole)
   var addressConnections = TransportLimits().connectionsPerAddress
   @Option(
-    help:
-      "Connections that one address may begin a second, ten times as many at once; 0: no limit.",
+    parsing: .unconditional,
+    help: """
+      Connections that one address may begin a second, ten times as many at once; 0: no limit. \
+      (default: \(TransportLimits().handshakesPerAddress.perSecond))
+      """,
     transform: Self.whole)
   var addressHandshakes = TransportLimits().handshakesPerAddress.perSecond
-  @Option(help: "Open connections of one user; 0: no limit.", transform: Self.whole)
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Open connections of one user; 0: no limit. \
+      (default: \(TransportLimits().connectionsPerIdentity))
+      """,
+    transform: Self.whole)
   var userConnections = TransportLimits().connectionsPerIdentity
-  @Option(help: "Open calls of one user, followers among them; 0: no limit.", transform: Self.whole)
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Open calls of one user, followers among them; 0: no limit. \
+      (default: \(TransportLimits().openCallsPerIdentity))
+      """,
+    transform: Self.whole)
   var userCalls = TransportLimits().openCallsPerIdentity
   @Option(
-    help: "Jobs that one user may start a second, ten times as many at once; 0: no limit.",
+    parsing: .unconditional,
+    help: """
+      Jobs that one user may start or plan a second, ten times as many at once; 0: no limit. \
+      (default: 200)
+      """,
     transform: Self.whole)
   var userStarts = 200
   @Option(
-    help: "Bytes a second that one user may send, as 32M, four times as many at once; 0: no limit.",
+    parsing: .unconditional,
+    help: """
+      Bytes a second that one user may send, four times as many at once; 0: no limit. \
+      (default: \(Units.bytes(Int64(TransportLimits().bytesPerIdentity.perSecond))))
+      """,
     transform: Values.size)
   var userBytes = Int64(TransportLimits().bytesPerIdentity.perSecond)
   @Option(
-    help: "How long a request may take to arrive, as 30s. (default: 30s)",
+    parsing: .unconditional,
+    help: "How long a request may take to arrive, more than 0s. (default: 30s)",
     transform: Values.duration)
   var requestTimeout: Duration?
 

@@ -18,7 +18,9 @@ struct ConnectionOptions: ParsableArguments, Sendable {
   @Option(help: "Which NAME.crt of the folder to use, where it holds several. (WORKER_IDENTITY)")
   var identity: String?
 
-  @Option(help: "How long connecting may take.", transform: Values.duration)
+  @Option(
+    parsing: .unconditional, help: "How long connecting may take. (default: 10s)",
+    transform: Values.duration)
   var connectTimeout: Duration = .seconds(10)
 
   static let defaultServer = "127.0.0.1:7443"

@@ -18,18 +18,25 @@ struct JobOptions: ParsableArguments, Sendable {
   @Option(help: "The folder it starts in. (default: a folder of its own)")
   var workdir: String?
 
-  @Option(help: "Whom it runs as: UID, UID:GID or a name; needs the role admin. (default: its own)")
+  @Option(
+    parsing: .unconditional,
+    help: "Whom it runs as: UID, UID:GID or a name; needs the role admin. (default: its own)")
   var user: String?
 
-  @Option(help: "Time after which it is ended, as 30s.", transform: Values.duration)
+  @Option(
+    parsing: .unconditional,
+    help: "Time after which it is ended, as 500ms, 30s, 10m, 2h or 1d. (default: none)",
+    transform: Values.duration)
   var timeout: Duration?
 
   @Option(
-    help: "Processor time, of all its processes, after which it is ended.",
+    parsing: .unconditional,
+    help: "Processor time, of all its processes, after which it is ended. (default: none)",
     transform: Values.duration)
   var cpuTime: Duration?
 
   @OptionGroup var limit: LimitOptions
+  @OptionGroup var startLimit: StartLimitOptions
 
   @Option(
     help: """
@@ -68,6 +75,7 @@ struct JobOptions: ParsableArguments, Sendable {
       if let timeout { $0.timeout = Google_Protobuf_Duration(rounding: timeout) }
       if let cpuTime { $0.cpuTime = Google_Protobuf_Duration(rounding: cpuTime) }
       $0.limits = self.limit.message
+      self.startLimit.set(&$0.limits)
       $0.network = self.net.message
       self.tree.set(&$0)
       self.output.set(&$0)

@@ -2,7 +2,8 @@ import ArgumentParser
 import JobAPI
 import SwiftProtobuf
 
-/// What a job may use. Values are taken as they come, so that one below zero is named as such.
+/// What a job may use, and what can be changed while it runs. Values are taken as they come, so that one
+/// below zero is named as such.
 struct LimitOptions: ParsableArguments, Sendable {
   @Option(parsing: .unconditional, help: "Cores, as 1.5.", transform: Values.cores)
   var cpu: Double?
@@ -10,7 +11,8 @@ struct LimitOptions: ParsableArguments, Sendable {
   @Option(
     parsing: .unconditional,
     help:
-      "Share of the processors beside others, 1 to 10000; 100 is a host's service. (default: 50)")
+      "Share of the processors beside others, 1 to 10000; 100 is a host's service. (default: 50)",
+    transform: Values.whole)
   var cpuWeight: Int64?
 
   @Option(
@@ -43,29 +45,23 @@ struct LimitOptions: ParsableArguments, Sendable {
     parsing: .unconditional, help: "Bytes a second written to each disk.", transform: Values.size)
   var ioWrite: Int64?
 
-  @Option(parsing: .unconditional, help: "Read operations a second on each disk.")
+  @Option(
+    parsing: .unconditional, help: "Read operations a second on each disk.", transform: Values.whole
+  )
   var ioReadOps: Int64?
 
-  @Option(parsing: .unconditional, help: "Write operations a second on each disk.")
+  @Option(
+    parsing: .unconditional, help: "Write operations a second on each disk.",
+    transform: Values.whole)
   var ioWriteOps: Int64?
 
   @Option(
-    parsing: .unconditional, help: "Share of each disk beside others, 1 to 10000. (default: 100)")
+    parsing: .unconditional, help: "Share of each disk beside others, 1 to 10000. (default: 100)",
+    transform: Values.whole)
   var ioWeight: Int64?
 
-  @Option(parsing: .unconditional, help: "Processes and threads.")
+  @Option(parsing: .unconditional, help: "Processes and threads.", transform: Values.whole)
   var pids: Int64?
-
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp(
-      "Of each process: nofile, core, fsize or stack, as nofile=1024:2048; repeatable.",
-      valueName: "name=soft[:hard]"),
-    transform: ResourceValue.init)
-  var ulimit: [ResourceValue] = []
-
-  @Flag(help: "Start even if a limit cannot be enforced on this host; status says which.")
-  var bestEffort = false
 
   var message: Worker_V1_Limits {
     .with {
@@ -82,47 +78,6 @@ struct LimitOptions: ParsableArguments, Sendable {
       if let ioWriteOps { $0.ioWriteOps = ioWriteOps }
       if let ioWeight { $0.ioWeight = ioWeight }
       if let pids { $0.pids = pids }
-      for value in self.ulimit { $0.resources[value.name] = value.message }
-      $0.bestEffort = self.bestEffort
-    }
-  }
-}
-
-/// `NAME=SOFT[:HARD]`, as of ulimit(1): numbers, sizes with K, M or G, or `unlimited`.
-struct ResourceValue: Hashable, Sendable {
-  let name: String
-  /// Nil: unlimited.
-  let soft: Int64?
-  let hard: Int64?
-
-  private static let names = ["nofile", "core", "fsize", "stack"]
-  private static let hint =
-    "give NAME=SOFT or NAME=SOFT:HARD with a NAME of nofile, core, fsize or stack, as "
-    + "nofile=1024:2048"
-
-  /// With one number, both limits are it.
-  init(_ text: String) throws {
-    let pair = try Values.pair(text)
-    let parts = pair.value.split(separator: ":", omittingEmptySubsequences: false)
-    guard Self.names.contains(pair.key), (1...2).contains(parts.count) else {
-      throw ValueError(description: Self.hint)
-    }
-    self.name = pair.key
-    self.soft = try Self.number(parts[0])
-    self.hard = try Self.number(parts[parts.count - 1])
-  }
-
-  private static func number(_ text: Substring) throws -> Int64? {
-    if text == "unlimited" { return nil }
-    do { return try Values.size(String(text)) } catch {
-      throw ValueError(description: Self.hint)
-    }
-  }
-
-  var message: Worker_V1_ResourceLimit {
-    .with {
-      if let soft { $0.soft = UInt64(soft) }
-      if let hard { $0.hard = UInt64(hard) }
     }
   }
 }

@@ -10,6 +10,7 @@ struct OutputOptions: ParsableArguments, Sendable {
   }
 
   @Option(
+    parsing: .unconditional,
     help: "Bytes of output that are kept, as 256M. (default: the server's)", transform: Values.size)
   var outputQuota: Int64?
 

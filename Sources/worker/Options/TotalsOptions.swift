@@ -4,22 +4,27 @@ import JobEngine
 /// What all jobs of a server may have together.
 struct TotalsOptions: ParsableArguments, Sendable {
   @Option(
+    parsing: .unconditional,
     help: "Unfinished jobs at a time, or none for no bound. (default: 1024)",
     transform: { try Bound(jobs: $0) })
   var maxJobs: Bound<Int>?
   @Option(
+    parsing: .unconditional,
     help: "Unfinished jobs of one user, or none. (default: none)",
     transform: { try Bound(jobs: $0) })
   var maxJobsPerUser: Bound<Int>?
   @Option(
+    parsing: .unconditional,
     help: "The sum of the jobs' memory limits, as 12G, or none. (default: 90 % of the host's)",
     transform: { try Bound($0, Values.size) })
   var maxMemory: Bound<Int64>?
   @Option(
+    parsing: .unconditional,
     help: "The sum of the jobs' cores, as 6.5, or none. (default: none)",
     transform: { try Bound($0, Values.cores) })
   var maxCpu: Bound<Double>?
   @Option(
+    parsing: .unconditional,
     help: "The sum of the jobs' process limits, or none. (default: half of the kernel's)",
     transform: { try Bound(count: $0) })
   var maxPids: Bound<Int64>?

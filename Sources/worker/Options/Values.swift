@@ -32,10 +32,12 @@ enum Values {
     return Int64(bytes)
   }
 
-  /// A time: `500ms`, `30s`, `1.5m`, `2h`.
+  /// A time: `500ms`, `30s`, `1.5m`, `2h`, `7d`.
   static func duration(_ text: String) throws -> Duration {
-    let hint = "give a number with ms, s, m or h, as 30s"
-    let units: [(String, Double)] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+    let hint = "give a number with ms, s, m, h or d, as 30s"
+    let units: [(String, Double)] = [
+      ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+    ]
     guard let (suffix, unit) = units.first(where: { text.hasSuffix($0.0) }),
       let value = self.decimal(text.dropLast(suffix.count))
     else { throw ValueError(description: hint) }
@@ -44,6 +46,12 @@ enum Values {
       throw ValueError(description: "is longer than 100 years; \(hint)")
     }
     return .nanoseconds(Int64((milliseconds * 1_000_000).rounded()))
+  }
+
+  /// Digits; below zero is for who knows the least to say.
+  static func whole(_ text: String) throws -> Int64 {
+    guard let value = Int64(text) else { throw ValueError(description: "give a whole number") }
+    return value
   }
 
   /// Cores, as 1.5.

@@ -1,4 +1,5 @@
 import JobAPI
+import Linux
 
 /// A job as lines of `key: value`.
 struct JobPage {
@@ -66,6 +67,9 @@ struct JobPage {
     if self.job.hasTimeout { pairs.append(("timeout", Units.seconds(self.job.timeout))) }
     if self.job.hasCpuTime { pairs.append(("cpu budget", Units.seconds(self.job.cpuTime))) }
     guard self.job.hasExit else { return pairs }
+    if self.job.exit.hasSignal, let signal = Signal(number: self.job.exit.signal) {
+      pairs.append(("signal", "\(signal.name) (\(signal.number))"))
+    }
     pairs.append(("exit code", "\(JobEnding(self.job).code)"))
     pairs.append(("verdict", self.job.exit.message))
     return pairs + self.job.exit.evidence.map { ("evidence", $0) }

@@ -10,7 +10,7 @@ struct AuditPlace {
 
   /// `path`: of a file that exists.
   init(_ path: String) throws {
-    self.file = try Path.absolute(path)
+    self.file = try File.realPath(path)
     let slash = self.file.lastIndex(of: "/") ?? self.file.startIndex
     self.folder = String(self.file[..<slash])
     let name = String(self.file[slash...].dropFirst())

@@ -17,7 +17,8 @@ struct PKIIssueCommand: ParsableCommand {
   @Option(help: "A role of the user; repeatable.") var role: [String] = []
   @Flag(help: "For a server.") var server = false
   @Option(help: "A name or address of the server; repeatable.") var host: [String] = []
-  @Option(help: "How many days it is valid.") var days: Int?
+  @Option(parsing: .unconditional, help: "How many days it is valid. \(Lifetimes.usual)") var days:
+    Int?
   @Option(help: "The kind of key: p256, p384 or ed25519. (default: the authority's)")
   var algorithm: KeyAlgorithm?
   @Option(
@@ -60,4 +61,9 @@ struct PKIIssueCommand: ParsableCommand {
       }
     try CertificatePrinter(json: self.json).print([issued])
   }
+}
+
+extension Lifetimes {
+  /// For the help of `--days`.
+  static let usual = "(default: \(Lifetimes().user), of a server \(Lifetimes().server))"
 }

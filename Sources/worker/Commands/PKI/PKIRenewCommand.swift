@@ -9,7 +9,8 @@ struct PKIRenewCommand: ParsableCommand {
     discussion: "EXAMPLE: worker pki renew alice --days 30")
 
   @Argument(help: "The name, as in NAME.crt.") var name: String
-  @Option(help: "How many days it is valid.") var days: Int?
+  @Option(parsing: .unconditional, help: "How many days it is valid. \(Lifetimes.usual)") var days:
+    Int?
   @Flag(help: "Make a new key too.") var newKey = false
   @Flag(help: "Print what was made as JSON.") var json = false
   @OptionGroup var folder: PKIFolder
