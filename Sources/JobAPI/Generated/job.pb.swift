@@ -586,7 +586,9 @@ package nonisolated struct Worker_V1_Tmpfs: Sendable {
   fileprivate var _size: Int64? = nil
 }
 
-/// Limits of one job, over all its processes. An unset field means no limit of that kind.
+/// Limits of one job, over all its processes. A field that is unset is the bound of the caller's policy,
+/// if that has one; else `cpu`, `memory` and `pids` are what all jobs of the server may have together, if
+/// it bounds that (`memory` not on a host with swap), `cpu_weight` is 50, and the others are no limit.
 package nonisolated struct Worker_V1_Limits: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -622,7 +624,7 @@ package nonisolated struct Worker_V1_Limits: Sendable {
   /// Clears the value of `memorySwap`. Subsequent reads from it will return its default value.
   package mutating func clearMemorySwap() {self._memorySwap = nil}
 
-  /// Bytes a second, reads from each disk the job can write to (io.max rbps).
+  /// Bytes a second, reads, on each disk behind what the job can reach (io.max rbps).
   package var ioRead: Int64 {
     get {_ioRead ?? 0}
     set {_ioRead = newValue}
@@ -995,7 +997,7 @@ package nonisolated struct Worker_V1_Exit: Sendable {
 
   package var reason: Worker_V1_ExitReason = .unspecified
 
-  /// One sentence for a person, as `killed by the kernel: memory limit of 64 MiB reached`.
+  /// One sentence for a person, as `killed by the kernel: memory limit of 67108864 bytes reached`.
   package var message: String = String()
 
   /// The evidence behind the verdict, as `memory.events: oom_kill 1`.
