@@ -109,11 +109,16 @@ extension CertificateAuthority {
     var batch = try FileBatch(in: folder)
     try leaf.stage(in: &batch)
     try batch.publish(overwrite: overwrite)
-    return self.issued(leaf, replaced: old)
+    // For what is said of the old one; a list that cannot be read is no reason to issue nothing.
+    let lists = (try? RevocationList.all(in: folder, signedBy: self.trusted)) ?? []
+    return self.issued(leaf, replaced: old, revocations: lists)
   }
 
-  func issued(_ leaf: Leaf, replaced: Certificate?) -> IssuedCertificate {
-    let judge = Judge(authorities: [self.certificate], now: self.clock.now())
+  func issued(
+    _ leaf: Leaf, replaced: Certificate?, revocations: [RevocationList] = []
+  ) -> IssuedCertificate {
+    let judge = Judge(
+      authorities: [self.certificate], revocations: revocations, now: self.clock.now())
     let base = self.folder.hasSuffix("/") ? self.folder : self.folder + "/"
     let path = base + FileName.certificate(leaf.name)
     return IssuedCertificate(

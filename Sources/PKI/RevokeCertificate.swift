@@ -37,7 +37,7 @@ extension CertificateAuthority {
     let list: RevocationList
     if let own { list = lists[own] } else { list = try RevocationList(issuer: self.certificate) }
     if own == nil { lists.append(list) }
-    let judge = Judge(authorities: [self.certificate], now: now)
+    let judge = Judge(authorities: [self.certificate], revocations: lists, now: now)
     var revoked: [CertificateSummary] = []
     for certificate in found where !list.contains(certificate) && certificate.notAfter >= now {
       try list.add(certificate, at: now)

@@ -14,12 +14,23 @@ import Testing
     #expect(revocation.listPath == folder.file("certs/ca.crl"))
     #expect(
       Set(revocation.revoked.map(\.serial)) == [first.summary.serial, second.summary.serial])
+    #expect(revocation.revoked.map(\.state) == [.revoked, .revoked])
     let states = try summaries(folder: folder.file("certs")).reduce(into: [:]) {
       $0[$1.serial] = $1.state
     }
     #expect(states[first.summary.serial] == .revoked)
     #expect(states[second.summary.serial] == .revoked)
     #expect(states[bob.summary.serial] == .valid)
+  }
+
+  /// So that nobody is told to revoke it once more.
+  @Test func aRevokedCertificateThatIsReplacedIsCalledRevoked() throws {
+    let folder = try TemporaryFolder()
+    let ca = try makeAuthority(in: folder)
+    _ = try ca.issueUser(name: "alice", roles: ["user"])
+    _ = try ca.revoke(name: "alice")
+    let second = try ca.issueUser(name: "alice", roles: ["user"], overwrite: true)
+    #expect(second.replaced?.state == .revoked && second.summary.state == .valid)
   }
 
   @Test func revokingAgainChangesNothing() throws {

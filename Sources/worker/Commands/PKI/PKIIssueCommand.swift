@@ -47,7 +47,6 @@ struct PKIIssueCommand: ParsableCommand {
   }
 
   func run() throws {
-    if let warning = Self.warning(of: self.role) { Message.print(warning) }
     let authority = try CertificateAuthority(folder: self.folder.path)
     let issued =
       if self.server {
@@ -59,6 +58,8 @@ struct PKIIssueCommand: ParsableCommand {
           name: self.name, roles: self.role, days: self.days ?? Lifetimes().user,
           algorithm: self.algorithm, request: self.request, overwrite: self.force)
       }
+    // Now, as where nothing was issued there is only that to be told.
+    if let warning = Self.warning(of: self.role) { Message.print(warning) }
     try CertificatePrinter(json: self.json).print([issued])
   }
 }
