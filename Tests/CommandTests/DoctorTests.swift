@@ -26,14 +26,21 @@ import Testing
   }
 
   @Test(
-    arguments: [(500, DoctorFinding.Result.holds), (590, .holds), (610, .fails), (2000, .fails)]
-      as [(Int64, DoctorFinding.Result)])
-  func theShareOfAProcessorIsMeasured(milliseconds: Int64, result: DoctorFinding.Result) {
+    arguments: [
+      (500, false, DoctorFinding.Result.holds), (590, true, .holds), (610, true, .fails),
+      (2000, false, .fails), (300, true, .holds), (300, false, .unknown),
+    ] as [(Int64, Bool, DoctorFinding.Result)])
+  func theShareOfAProcessorIsMeasured(
+    milliseconds: Int64, throttled: Bool, result: DoctorFinding.Result
+  ) {
     let usage = Worker_V1_Usage.with {
       $0.cpuTime = Google_Protobuf_Duration(rounding: .milliseconds(milliseconds))
+      $0.cpuThrottledTime = Google_Protobuf_Duration(rounding: .seconds(throttled ? 1 : 0))
     }
     let finding = DoctorCheck.cpu.judge(Self.evidence(.timedOut, usage: usage))
     #expect(finding.result == result, "\(finding)")
+    // Without a loop that ran there is nothing to measure.
+    #expect(DoctorCheck.cpu.judge(Self.evidence(.exited, usage: usage)).result == .unknown)
   }
 
   @Test func memoryHoldsByItsPeakAndItsEnd() {
@@ -68,6 +75,8 @@ import Testing
     }
     #expect(finding(2 << 20, 2).result == .holds)
     #expect(finding(2 << 20, 0.5).result == .fails)
+    // The limit was never reached.
+    #expect(finding(2 << 20, 5).result == .unknown)
     // What nothing was counted of proves nothing.
     #expect(finding(0, 2).result == .unknown)
     var refused = Self.evidence(stderr: "dd: failed to open 'doctor': Invalid argument\n")
@@ -130,6 +139,8 @@ import Testing
   @Test func aStopIsTheEnd() {
     #expect(DoctorCheck.stop.judge(Self.evidence(.stopped)).result == .holds)
     #expect(DoctorCheck.stop.judge(Self.evidence(.timedOut)).result == .fails)
+    let untried = Self.evidence(.stopped, stderr: "sh: 1: setsid: not found\n")
+    #expect(DoctorCheck.stop.judge(untried) == DoctorFinding(.unknown, "sh: 1: setsid: not found"))
   }
 
   @Test func linesAreAligned() {
