@@ -136,6 +136,8 @@ import Testing
     (["list", "--state", "dead"], "'dead' is invalid for '--state"),
     (["logs", "x", "--tail", "-1"], "--tail"),
     (["logs", "x", "--from", "y.1", "--tail", "1"], "--from says where to begin"),
+    (["logs", "x", "--from", ""], "--from '' is no cursor"),
+    (["logs", "x", "--since", "1600-01-01T00:00:00Z"], "'1600-01-01T00:00:00Z' is invalid for"),
     (["logs", "x", "--verify", "--follow"], "--verify checks all"),
     (["logs", "x", "--since", "yesterday"], "'yesterday' is invalid for '--since"),
     (["rm"], "--finished"),

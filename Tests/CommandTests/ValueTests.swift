@@ -47,4 +47,23 @@ import Testing
     #expect(try Moment.parse("10s").resolve(now: 60_000_000_000) == 50_000_000_000)
     #expect(throws: ValueError.self) { try Moment.parse("1970-01-01") }
   }
+
+  /// Nanoseconds since 1970 have to fit into 64 bits.
+  @Test(arguments: [
+    "0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z", "1677-09-21T00:12:42Z", "2262-04-11T23:47:17Z",
+    "2263-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
+  ])
+  func aTimeBeyondTheClockIsRefusedWithTheSpan(_ text: String) {
+    let error = #expect(throws: ValueError.self) { try Moment.parse(text) }
+    #expect(error?.description.contains("from 1678-01-01 to 2262-04-11") == true)
+  }
+
+  @Test(
+    arguments: [
+      ("1678-01-01T00:00:00Z", -9_214_560_000_000_000_000),
+      ("2262-04-11T23:47:16Z", 9_223_372_036_000_000_000),
+    ] as [(String, Int64)])
+  func theFirstAndTheLastTimeAreTaken(text: String, nanoseconds: Int64) throws {
+    #expect(try Moment.parse(text).resolve(now: 0) == nanoseconds)
+  }
 }

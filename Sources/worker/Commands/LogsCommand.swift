@@ -33,6 +33,7 @@ struct LogsCommand: ClientCommand {
 
   func validate() throws {
     if let tail, tail < 0 { throw ValidationError("--tail must not be negative, got \(tail)") }
+    if self.from == "" { throw ValidationError("--from '' is no cursor: give one that was sent") }
     if self.from != nil, self.tail != nil || self.since != nil {
       throw ValidationError("--from says where to begin: leave out --tail and --since")
     }

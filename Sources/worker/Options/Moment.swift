@@ -11,7 +11,13 @@ enum Moment: Hashable, Sendable {
       throw ValueError(
         description: "give a time as 2026-01-31T12:00:00Z, or so long ago as 10m")
     }
-    return .time(time.seconds * 1_000_000_000 + Int64(time.nanos))
+    let (whole, overflow) = time.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, carry) = whole.addingReportingOverflow(Int64(time.nanos))
+    guard !overflow, !carry else {
+      throw ValueError(
+        description: "give a time from 1678-01-01 to 2262-04-11, or so long ago as 10m")
+    }
+    return .time(sum)
   }
 
   /// Nanoseconds since 1970.
