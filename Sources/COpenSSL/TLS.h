@@ -72,6 +72,13 @@ static inline int copenssl_hello_has_alpn(SSL *ssl) {
                                    &data, &size);
 }
 
+// The intermediates that are sent with the own certificate, which the context keeps; NULL for none.
+static inline STACK_OF(X509) *copenssl_own_chain(SSL_CTX *context) {
+  STACK_OF(X509) *chain = NULL;
+  SSL_CTX_get0_chain_certs(context, &chain);
+  return chain;
+}
+
 static inline int copenssl_is_tls_alert(unsigned long error) {
   return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
 }

@@ -109,7 +109,8 @@ final class ClientConnection: Connection, @unchecked Sendable {
       self.hasSettings
       ? "the connection to \(self.authority) was lost: \(reason)"
       : "cannot connect to \(self.authority) (\(self.peer)): \(reason)"
-    let cause = self.hasSettings ? nil : ConnectFailure()
+    let cause =
+      self.hasSettings ? nil : ConnectFailure(isOfCertificate: reason.isOwnCertificate)
     return RPCError(code: .unavailable, message: message, cause: cause)
   }
 

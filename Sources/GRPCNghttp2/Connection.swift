@@ -272,9 +272,14 @@ struct CloseReason: Hashable, CustomStringConvertible {
   let description: String
   /// Of a handshake that came to nothing.
   let fault: HandshakeFault
+  /// Whether the peer does not accept our certificate.
+  let isOwnCertificate: Bool
 
-  init(_ description: String, fault: HandshakeFault = .cut) {
+  init(
+    _ description: String, fault: HandshakeFault = .cut, isOwnCertificate: Bool = false
+  ) {
     self.description = description
     self.fault = fault
+    self.isOwnCertificate = isOwnCertificate
   }
 }

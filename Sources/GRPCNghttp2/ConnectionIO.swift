@@ -78,7 +78,9 @@ extension Connection {
   /// unread bytes would reset the connection and lose it.
   func failed(_ error: TLSFailure) {
     self.sendRecords()
-    self.closeGently(CloseReason(error.description, fault: error.fault))
+    self.closeGently(
+      CloseReason(
+        error.description, fault: error.fault, isOwnCertificate: error.isOwnCertificate))
   }
 
   // MARK: Sending

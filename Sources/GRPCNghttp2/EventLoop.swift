@@ -50,11 +50,20 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     try self.epoll.add(self.wakeUp.descriptor.rawValue, token: 0, events: .readable)
   }
 
+  private static func make(name: String) throws(SystemError) -> EventLoop {
+    do throws(SystemError) {
+      let loop = try EventLoop(name: name)
+      _ = Unmanaged.passRetained(loop)  // for ever, see above
+      return loop
+    } catch {
+      throw SystemError(call: "cannot start an event loop", errno: error.errno)
+    }
+  }
+
   /// A loop on a thread of its own.
   package static func start(name: String) throws(SystemError) -> EventLoop {
-    let loop = try EventLoop(name: name)
-    _ = Unmanaged.passRetained(loop)  // for ever, see above
-    Threads.start(name: name) { loop.run() }
+    let loop = try Self.make(name: name)
+    try Threads.tryStart(name: name) { loop.run() }
     return loop
   }
 
@@ -63,14 +72,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// For a synchronous `main`: an async one costs 14-16 ms in a static executable (measured).
   package static func runOnCurrentThread(
     name: String = "main", _ body: @Sendable @escaping (EventLoop) async -> Int32
-  ) -> Never {
-    let loop: EventLoop
-    do {
-      loop = try EventLoop(name: name)
-    } catch {
-      fatalError("cannot start an event loop: \(error)")
-    }
-    _ = Unmanaged.passRetained(loop)  // for ever, see above
+  ) throws(SystemError) -> Never {
+    let loop = try Self.make(name: name)
     Task(executorPreference: loop) { exit(await body(loop)) }
     loop.run()
   }
@@ -231,7 +234,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
       }
     } catch {
-      fatalError("\(error)")  // EBADF or EINVAL: our own descriptor is broken
+      Fatal.end("\(error)")  // EBADF or EINVAL: our own descriptor is broken
     }
     self.inbox.withLock { $0.asleep = false }
   }

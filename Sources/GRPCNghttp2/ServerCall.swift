@@ -11,36 +11,34 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   let loop: EventLoop
   let id: Int32
   let outbound: OutboundQueue
-  let inbound: InboundQueue<RPCRequestPart<[UInt8]>>
+  private let request: RequestBody
+  private let method: String
   private let maximumMessage: Int
   /// Nil when the stream is gone.
   private weak var connection: ServerConnection?
-  private var deframer: MessageDeframer
-  /// Bytes of an incomplete message, as the connection counts them.
-  private var held = 0
-  /// Nobody looks at the request any more.
-  private var isDeaf = false
+  /// Counts this call until stream and handler are gone.
+  private let account: ClientAccount?
+  private var hasReturned = false
   private var phase = Phase.waiting
   private var trailers = HeaderList()
   private var deadline: Int64?
   private var timer: TimerQueue.Token?
-  private var watch: RequestWatch
   private var task: Task<Void, Never>?
   private var cancellation: ServerContext.RPCCancellationHandle?
   private var isCancelled = false
 
-  init(id: Int32, connection: ServerConnection) {
+  init(_ head: RequestHead, id: Int32, connection: ServerConnection) {
     self.loop = connection.loop
     self.id = id
+    self.method = head.descriptor.method
     self.connection = connection
+    self.account = connection.account
     self.maximumMessage = connection.limits.messageSize
     self.outbound = OutboundQueue(loop: connection.loop, total: connection.queued)
-    self.inbound = InboundQueue(
-      loop: connection.loop, waiting: { [weak connection] in connection?.messagesWaiting($0) },
-      credit: { [weak connection] in connection?.consumed(stream: id, $0) })
-    self.deframer = MessageDeframer(maximumSize: connection.limits.messageSize)
-    self.watch = RequestWatch(loop: connection.loop, time: connection.limits.requestTimeout)
+    self.request = RequestBody(head, stream: id, of: connection)
   }
+
+  var inbound: InboundQueue<RPCRequestPart<[UInt8]>> { self.request.messages }
 
   // MARK: Start and end
 
@@ -67,10 +65,12 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     self.inbound.fail(
       RPCError(code: .cancelled, message: "the call's handler has returned"), dropping: true)
     self.inbound.discard()
-    self.becomeDeaf()
+    self.request.becomeDeaf()
     if self.phase == .waiting || self.phase == .headersSent { self.reset(.internalError) }
     self.task = nil
     self.cancellation = nil
+    self.hasReturned = true
+    if self.phase == .gone { self.account?.end() }
   }
 
   private func deadlinePassed() {
@@ -97,7 +97,7 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   /// Ends handler, reader and writers; each one that is forgotten would hang.
   func cancel(_ error: RPCError) {
     self.isCancelled = true
-    self.becomeDeaf()
+    self.request.becomeDeaf()
     self.inbound.fail(error, dropping: true)
     self.outbound.fail(error)
     self.cancellation?.cancel()
@@ -110,7 +110,7 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
     self.phase = .gone
     self.loop.cancel(self.timer)
     self.timer = nil
-    self.becomeDeaf()
+    self.request.becomeDeaf()
     self.outbound.discard()
     if wasDone {
       self.outbound.fail(error)
@@ -119,6 +119,8 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
       self.cancel(error)
     }
     self.connection = nil
+    // Not before: answers that their client does not read cost as much as a handler that runs.
+    if self.hasReturned { self.account?.end() }
   }
 
   private func reset(_ error: HTTP2Error) {
@@ -130,65 +132,26 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   // MARK: From the connection
 
   func received(_ bytes: UnsafeRawBufferPointer) {
-    if !self.isDeaf { self.deframe(bytes) }
-    self.inbound.account(bytes.count)
-  }
-
-  private func deframe(_ bytes: UnsafeRawBufferPointer) {
     do throws(RPCError) {
-      var isWhole = false
-      try self.deframer.append(bytes) {
-        isWhole = true
-        self.connection?.session?.completed()
-        self.inbound.push(.message($0))
-      }
-      if isWhole { self.watch.stop() }
-      if self.deframer.isMidMessage, !self.watch.isRunning { self.expectRequest() }
-      guard self.hold(self.deframer.heldCount) else {
-        throw RPCError(
-          code: .resourceExhausted,
-          message: "the connection's calls have too many bytes of incomplete messages")
-      }
+      try self.request.received(bytes)
+      if self.request.isUnwatched { self.expectRequest() }
     } catch {
       self.refuse(error)
     }
   }
 
-  /// Their bytes are given back to the window as they come (else a message larger than it could
-  /// never complete), so that only this count bounds them. False: it grew beyond the limit.
-  private func hold(_ count: Int) -> Bool {
-    let growth = count - self.held
-    self.held = count
-    guard let connection = self.connection else { return true }
-    connection.incomplete += growth
-    return growth <= 0 || connection.incomplete <= connection.limits.incompletePerConnection
-  }
-
   /// The first message is awaited as soon as the call began, which no method of ours delays.
   func expectRequest() {
-    self.watch.start { [weak self] in
-      guard let self, let time = self.watch.time else { return }
-      let reason = "the request did not come whole within \(time)"
-      self.refuse(RPCError(code: .deadlineExceeded, message: reason))
-    }
-  }
-
-  private func becomeDeaf() {
-    self.isDeaf = true
-    self.watch.stop()
-    self.deframer.drop()
-    _ = self.hold(0)
+    self.request.expect { [weak self] in self?.refuse($0) }
   }
 
   func receivedEnd() {
-    self.watch.stop()
-    guard self.deframer.isMidMessage else { return self.inbound.finish() }
-    self.refuse(RPCError(code: .internalError, message: "the request ends inside of a message"))
+    do throws(RPCError) { try self.request.receivedEnd() } catch { self.refuse(error) }
   }
 
   private func refuse(_ error: RPCError) {
     self.inbound.discard()
-    self.becomeDeaf()
+    self.request.becomeDeaf()
     if self.phase == .waiting || self.phase == .headersSent {
       self.outbound.dropUnsent()
       self.send(Status(code: Status.Code(error.code), message: error.message), error.metadata)
@@ -221,6 +184,7 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
 
   private func send(_ metadata: Metadata) throws(RPCError) {
     guard self.phase == .waiting, let connection = self.connection else { throw self.isEnded }
+    try connection.checkAnswers(of: self.method)
     let headers = try HeaderCoding.response(metadata)
     do throws(SessionError) {
       try connection.session?.submitResponse(headers, stream: self.id, body: true)
@@ -234,6 +198,7 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   private func send(_ message: [UInt8]) throws(RPCError) {
     if self.phase == .waiting { try self.send([:]) }
     guard self.phase == .headersSent else { throw self.isEnded }
+    try self.connection?.checkAnswers(of: self.method)
     guard message.count <= self.maximumMessage else {
       throw RPCError(
         code: .resourceExhausted,

@@ -10,7 +10,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   private var context: TLSContext
   /// What the calls' answers have queued.
   let queued = QueuedBytes()
-  /// Bytes of incomplete messages of all calls.
+  /// Bytes of requests that are not complete, of all calls.
   var incomplete = 0
   /// Whether it counts as one whose client has shown who it is.
   private(set) var isAdmitted = false
@@ -68,6 +68,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     self.identity = identity
     let account = self.owner.account(identity)
     self.account = account
+    self.queued.account = account
     self.refusal = account.connect(now: Clock.monotonic())
     self.isCounted = self.refusal == nil
     if self.isCounted {
@@ -212,7 +213,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
       self.owner.report(
         .methodUnknown(peer: self.peer, identity: identity, method: head.path))
     }
-    let call = ServerCall(id: stream, connection: self)
+    let call = ServerCall(head, id: stream, connection: self)
     self.calls[stream] = call
     self.handlers += 1
     call.inbound.push(.metadata(head.metadata))
@@ -242,7 +243,6 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   func handlerReturned() {
     self.handlers -= 1
-    self.account?.end()
     self.owner.connectionChanged(self)
   }
 }

@@ -92,6 +92,7 @@ extension ServerConnection {
     Task(executorPreference: self.loop) {
       let answer = await request.handler(asked)
       self.answer(page, answer)
+      self.account?.end()
       self.handlerReturned()
     }
   }

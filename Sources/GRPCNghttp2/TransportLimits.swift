@@ -9,6 +9,8 @@ package struct TransportLimits: Hashable, Sendable {
   package var streamsPerConnection = 1000
   /// Bytes of one message, in and out: more is RESOURCE_EXHAUSTED.
   package var messageSize = 4 << 20
+  /// Bytes of a message that a client sends, by the path `/SERVICE/METHOD`, where less will do.
+  package var requestSizes: [String: Int] = [:]
   /// Bytes of the fields of one request or answer, counted as in RFC 9113 6.5.2.
   package var headerListSize = 16 << 10
   /// From accept (or connect) to the end of the TLS handshake.
@@ -30,9 +32,10 @@ package struct TransportLimits: Hashable, Sendable {
   package var connectionWindow = 2 << 20
   /// Unread bytes of a connection up to which a slow reader holds up nobody but itself.
   package var unreadPerConnection = 64 << 20
-  /// Bytes of messages that are not complete, of all calls of a connection: a call that needs more is
-  /// RESOURCE_EXHAUSTED.
+  /// Bytes of requests that are not complete (see `RequestBody`), of all calls of a connection: a call
+  /// that needs more is RESOURCE_EXHAUSTED.
   package var incompletePerConnection = 64 << 20
+
   // What one address, and one identity, may use of a server; zero is no limit.
 
   /// Open connections, known and unknown, of one IPv4 address or IPv6 network of 64 bits.
@@ -44,9 +47,15 @@ package struct TransportLimits: Hashable, Sendable {
   package var callsPerIdentity = RateLimit(perSecond: 5000, burst: 20_000)
   /// Bytes that one identity sends: beyond it nothing is read from it for a while.
   package var bytesPerIdentity = RateLimit(perSecond: 32 << 20, burst: 128 << 20)
+  /// Bytes of requests that are not complete: a call that needs more is RESOURCE_EXHAUSTED.
+  package var incompletePerIdentity = 256 << 20
+  /// Bytes of answers that are not sent, as their reader does not read: beyond it a call that has more
+  /// to answer is RESOURCE_EXHAUSTED. Calls that stream messages of 64 KiB wait before that, all that
+  /// an identity may have open: each has one message queued then.
+  package var answersPerIdentity = 320 << 20
 
-  /// From the beginning of a request, or of a message, to its end, as well as from the handshake to
-  /// the first frame; nil is for ever.
+  /// From the beginning of a request to its end (where messages stream, of each message), as well as
+  /// from the handshake to the first frame; nil is for ever.
   package var requestTimeout: Duration? = .seconds(30)
   /// Frames of a connection that serve nothing, see `FloodGuard`.
   package var uselessFrames = RateLimit(perSecond: 500, burst: 2000)

@@ -215,7 +215,7 @@ package struct JobClient<Transport: ClientTransport>: Sendable {
   }
 
   private func isBridgeable(_ error: RPCError) -> Bool {
-    error.code == .unavailable && self.wasConnected.withLock { $0 }
+    error.code == .unavailable && !error.isOfCertificate && self.wasConnected.withLock { $0 }
   }
 
   private func wait(for backoff: inout Backoff, after error: RPCError) async throws {

@@ -46,4 +46,7 @@ struct Backoff {
 extension RPCError {
   /// Whether nobody was there, so that the server has seen nothing of the call.
   package var isConnectFailure: Bool { self.cause is ConnectFailure }
+
+  /// Whether the server does not accept our certificate: revoked, expired, of nobody it trusts.
+  package var isOfCertificate: Bool { (self.cause as? ConnectFailure)?.isOfCertificate ?? false }
 }

@@ -39,7 +39,7 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     request: Worker_V1_StartJobRequest, context: ServerContext
   ) async throws -> Worker_V1_StartJobResponse {
     let caller = try context.caller
-    let digest = request.spec.digest
+    let digest = try await request.spec.checkedDigest()
     caller.decision?.concerns(spec: digest)
     let spec = try Authorization.bounded(try JobSpec(request.spec), caller)
     try await caller.allowed(.startJob, spec: digest)
@@ -55,11 +55,12 @@ package struct JobService<Engine: JobWorker>: Worker_V1_JobService.SimpleService
     request: Worker_V1_PlanJobRequest, context: ServerContext
   ) async throws -> Worker_V1_PlanJobResponse {
     let caller = try context.caller
-    caller.decision?.concerns(spec: request.spec.digest)
+    caller.decision?.concerns(spec: try await request.spec.checkedDigest())
     let spec = try Authorization.bounded(try JobSpec(request.spec), caller)
     try await caller.allowed(.planJob)
-    return Worker_V1_PlanJobResponse(
-      try await self.engine.plan(spec), cgroupVersion: self.information.cgroupVersion)
+    let plan = try await self.engine.plan(
+      spec, owner: caller.name, quota: caller.rights.job.quota)
+    return Worker_V1_PlanJobResponse(plan, cgroupVersion: self.information.cgroupVersion)
   }
 
   package func stopJob(

@@ -45,6 +45,30 @@ package enum Method: String, CaseIterable, Hashable, Sendable {
     }
   }
 
+  /// Bytes of the largest request that makes sense, as the transport reads and decodes it before anybody
+  /// else looks.
+  private var requestSize: Int {
+    switch self {
+    // The texts of a spec, see `checkSize`, and as much again for what is around them.
+    case .startJob, .planJob: 2 << 20
+    // As many labels as a job may have take 20 KiB.
+    case .stopJob, .signalJob, .pauseJob, .resumeJob, .updateJob, .removeJob: 32 << 10
+    case .getJob, .listJobs, .streamOutput, .waitJob, .getServerInfo: 32 << 10
+    case .whoAmI, .checkAccess: 32 << 10
+    }
+  }
+
+  /// By path, for the transport.
+  static var requestSizes: [String: Int] {
+    var sizes: [String: Int] = [:]
+    for method in Self.allCases {
+      let descriptor = MethodDescriptor(
+        service: Worker_V1_JobService.descriptor, method: method.rawValue)
+      sizes["/\(descriptor.fullyQualifiedMethod)"] = method.requestSize
+    }
+    return sizes
+  }
+
   /// Allowed to whom this other method is, where a policy does not name it.
   var follows: Method? { self == .planJob ? .startJob : nil }
 

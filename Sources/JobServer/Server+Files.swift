@@ -5,74 +5,82 @@ import PKI
 
 /// Reading files again while the server runs, and telling in time of what runs out.
 extension Server {
-  /// Orders, and changes of files, one after another, until the server shall drain.
+  /// Orders, and changes of files, until the server shall drain. One reading after another; draining
+  /// waits for none, as a file system may never answer.
   func obey(_ orders: AsyncStream<ServerOrder>) async {
-    let (merged, sender) = AsyncStream<ServerOrder>.makeStream()
+    let (readings, sender) = AsyncStream<ServerOrder>.makeStream()
     let watch = self.watchFiles { sender.yield(.reloadChanged) }
-    sender.yield(.reloadChanged)  // they may have changed between the first reading and the watch
     await withDiscardingTaskGroup { group in
       group.addTask {
-        for await order in orders {
-          sender.yield(order)
-          if order == .drain { break }
-        }
-        sender.finish()
+        for await order in readings { await self.reload(order) }
       }
-      for await order in merged {
-        switch order {
-        case .drain: break
-        case .reload: await self.reload()
-        case .reloadChanged: if self.files.haveChanged() { await self.reload() }
-        }
+      for await order in orders {
+        if order == .drain { break }
+        watch?.lookAgain()
+        sender.yield(order)
       }
+      group.cancelAll()
     }
     watch?.stop()
   }
 
-  /// Without it (no more watches, a folder that is gone) there is SIGHUP still.
-  private func watchFiles(_ onChange: @escaping @Sendable () -> Void) -> FolderWatch? {
-    let folders = Set(
-      self.configuration.files().map { path in
-        path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-      }.map { $0.isEmpty ? "/" : $0 })
-    guard !folders.isEmpty else { return nil }
+  /// Without it (no more watches, a folder that may not be read) there is SIGHUP still. `onLook` is called
+  /// at once, too: files may have changed since they were read first.
+  private func watchFiles(_ onLook: @escaping @Sendable () -> Void) -> FileWatch? {
+    guard !self.configuration.files().isEmpty else { return nil }
+    let log = self.log
+    let warn: @Sendable (SystemError) -> Void = { problem in
+      log.warning(
+        "not all files are watched, send SIGHUP after a change",
+        metadata: ["reason": "\(problem)"])
+    }
     do throws(SystemError) {
-      return try FolderWatch(folders.sorted(), onChange: onChange)
+      return try FileWatch(self.configuration.files, onProblem: warn, onLook: onLook)
     } catch {
-      self.log.warning(
-        "files are not watched, send SIGHUP after a change", metadata: ["reason": "\(error)"])
+      warn(error)
       return nil
     }
   }
 
-  private func reload() async {
-    _ = self.files.haveChanged()
+  private func reload(_ order: ServerOrder) async {
+    let files = self.files
+    // Asked for each order: what is read now is what the next answer is measured by.
+    guard let changed = await ServerFiles.reading({ files.haveChanged() }),
+      changed || order == .reload
+    else { return }
     if let problem = await self.configuration.audit?.reopen() {
       self.log.error("audit file not rotated", metadata: ["reason": "\(problem)"])
     }
-    self.reload("policy") {
-      try self.files.reloadPolicy()
-      self.longCalls.checkAgain(under: self.files.policy.value)
-      return ["roles": "\(self.files.policy.value.names.joined(separator: ","))"]
-    }
-    self.reload("certificates") {
-      try self.files.reloadCertificates()
-      return ["revocation_list": "\(self.files.hasRevocationList)"]
-    }
+    await self.reload(.policy)
+    await self.reload(.certificates)
     self.warnOfEnd()
   }
 
-  private func reload(_ what: String, _ body: () throws -> Logger.Metadata) {
+  private func reload(_ part: ServerFiles.Part) async {
+    let files = self.files
+    let result = await ServerFiles.reading { Result { try files.reload(part) } }
+    guard let result else { return }  // the server ends
     var entry = AuditEntry(.reloaded)
     do {
-      let metadata = try body()
-      self.log.notice("\(what) read again", metadata: metadata)
-      entry.reason = what
+      try result.get()
+      self.log.notice("\(part.rawValue) read again", metadata: self.apply(part))
+      entry.reason = part.rawValue
     } catch {
-      self.log.error("\(what) not read again", metadata: ["reason": "\(error)"])
-      entry.reason = "\(what) refused: \(error)"
+      self.log.error("\(part.rawValue) not read again", metadata: ["reason": "\(error)"])
+      entry.reason = "\(part.rawValue) refused: \(error)"
     }
     self.configuration.audit?.post(entry)
+  }
+
+  /// What new files mean for calls that run, and what the log says of them.
+  private func apply(_ part: ServerFiles.Part) -> Logger.Metadata {
+    switch part {
+    case .certificates: return ["revocation_list": "\(self.files.hasRevocationList)"]
+    case .policy:
+      let policy = self.files.policy.value
+      self.longCalls.checkAgain(under: policy)
+      return ["roles": "\(policy.names.joined(separator: ","))"]
+    }
   }
 
   // MARK: What runs out

@@ -69,6 +69,7 @@ package struct Server<Engine: JobWorker>: Sendable {
     self.loop = loops.next()
     self.journal = JobJournal(log: log, audit: configuration.audit)
     var limits = configuration.limits
+    limits.requestSizes = Method.requestSizes
     // Followers shall see the ends of the jobs that are stopped then: their grace, and some.
     if configuration.stopsJobs { limits.shutdownGrace += .seconds(10) }
     let policy = try configuration.policy()

@@ -52,7 +52,29 @@ package final class ServerFiles: Sendable {
     }
   }
 
-  func reloadCertificates() throws {
+  private static let thread = BlockingThreads(name: "files", count: 1)
+
+  /// Runs `body`, which reads files, on a thread of ours; nil when the task is cancelled first: what
+  /// waits for a file system that does not answer is left behind.
+  static func reading<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value? {
+    let (values, sender) = AsyncStream<Value>.makeStream()
+    Self.thread.perform {
+      sender.yield(body())
+      sender.finish()
+    }
+    return await values.first { _ in true }
+  }
+
+  /// Blocks. What was read is in force then.
+  func reload(_ part: Part) throws {
+    switch part {
+    case .certificates: try self.reloadCertificates()
+    case .policy:
+      try self.noting(part) { self.policy.replace(try self.configuration.policy()) }
+    }
+  }
+
+  private func reloadCertificates() throws {
     try self.noting(.certificates) {
       let tls = try self.configuration.tls()
       guard tls.revocationList != nil || !self.hasRevocationList else {
@@ -75,10 +97,6 @@ package final class ServerFiles: Sendable {
     }
   }
 
-  func reloadPolicy() throws {
-    try self.noting(.policy) { self.policy.replace(try self.configuration.policy()) }
-  }
-
   private func noting(_ part: Part, _ body: () throws -> Void) throws {
     do {
       try body()
@@ -95,7 +113,7 @@ package final class ServerFiles: Sendable {
     }
   }
 
-  /// With files that have run out, the server would run and nobody could connect.
+  /// With files that have run out, or that are not for it, the server would run and nobody could connect.
   private static func check(_ validity: TLSValidity) throws(ServerFileError) {
     let now = Clock.wall() / 1_000_000_000
     if now > validity.notAfter {
@@ -112,6 +130,11 @@ package final class ServerFiles: Sendable {
       throw ServerFileError(
         "the revocation list ran out on \(rfc3339(end)), so that nobody could connect: have a new "
           + "one made")
+    }
+    if let problem = validity.ownProblem {
+      throw ServerFileError(
+        "the server's certificate is of no use, as clients that trust the same authorities would "
+          + "refuse it: \(problem)")
     }
   }
 

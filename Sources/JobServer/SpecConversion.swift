@@ -8,7 +8,7 @@ import SwiftProtobuf
 /// is refused only what the engine's types cannot hold.
 extension JobSpec {
   package init(_ message: Worker_V1_JobSpec) throws(RPCError) {
-    try Self.checkSize(message)
+    try message.checkSize()
     self.init(command: message.command)
     self.name = message.name.isEmpty ? nil : message.name
     self.labels = message.labels
@@ -22,24 +22,6 @@ extension JobSpec {
     self.takeTree(message)
     self.outputQuota = message.hasOutputQuota ? message.outputQuota : nil
     self.whenOutputFull = try WhenOutputFull(message.outputFull)
-  }
-
-  /// What a job takes in an answer has to leave room in a message of 4 MiB.
-  private static let maximumBytes = 1 << 20
-
-  private static func checkSize(_ message: Worker_V1_JobSpec) throws(RPCError) {
-    let pairs = [message.environment, message.labels].joined()
-    let places =
-      message.binds.flatMap { [$0.source, $0.destination] } + message.tmpfs.map(\.destination)
-      + [message.workingDirectory, message.user, message.rootfs, message.limits.cpuset]
-    let bytes =
-      places.reduce(0) { $0 + $1.utf8.count } + message.command.reduce(0) { $0 + $1.utf8.count + 1 }
-      + pairs.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 2 }
-    guard bytes > self.maximumBytes else { return }
-    throw RPCError(
-      code: .invalidArgument,
-      message: "command, environment, labels and mounts take \(bytes) bytes together: at most "
-        + "\(self.maximumBytes) are possible; give the rest in a file")
   }
 }
 

@@ -14,7 +14,8 @@ package final class BlockingThreads: TaskExecutor, @unchecked Sendable {
     case closure(@Sendable () -> Void)
   }
 
-  private var queue: [Work] = []
+  /// Nil: was run, and holds nothing any more.
+  private var queue: [Work?] = []
   private var head = 0
 
   package init(name: String, count: Int) {
@@ -59,23 +60,37 @@ package final class BlockingThreads: TaskExecutor, @unchecked Sendable {
   private func run() -> Never {
     while true {
       switch self.next() {
-      case .job(let job): job.runSynchronously(on: self.asUnownedTaskExecutor())
-      case .closure(let body): body()
+      case .job(let job)?: job.runSynchronously(on: self.asUnownedTaskExecutor())
+      case .closure(let body)?: body()
+      case nil: break
       }
     }
   }
 
-  private func next() -> Work {
+  private func next() -> Work? {
     pthread_mutex_lock(self.mutex)
     defer { pthread_mutex_unlock(self.mutex) }
-    while self.head == self.queue.count {
-      self.queue.removeAll(keepingCapacity: true)
-      self.head = 0
-      pthread_cond_wait(self.condition, self.mutex)
-    }
+    while self.head == self.queue.count { pthread_cond_wait(self.condition, self.mutex) }
+    // Moved out: what a closure holds must not stay while the queue never runs empty.
+    var work: Work?
+    swap(&work, &self.queue[self.head])
     self.head += 1
-    return self.queue[self.head - 1]
+    self.dropDone()
+    return work
   }
+
+  private func dropDone() {
+    if self.head == self.queue.count {
+      self.queue.removeAll(keepingCapacity: self.queue.count <= Self.kept)
+      self.head = 0
+    } else if self.head >= Self.kept, 2 * self.head >= self.queue.count {
+      self.queue.removeFirst(self.head)
+      self.head = 0
+    }
+  }
+
+  /// Places for work that are kept though they are empty.
+  private static let kept = 1024
 }
 
 /// Threads of our own.
@@ -87,7 +102,9 @@ package enum Threads {
 
   /// As `tryStart`, for one that this process is nothing without.
   package static func start(name: String, _ body: @escaping @Sendable () -> Void) {
-    do throws(SystemError) { try self.tryStart(name: name, body) } catch { fatalError("\(error)") }
+    do throws(SystemError) { try self.tryStart(name: name, body) } catch {
+      Fatal.end("cannot start the thread '\(name)': \(error.reason)")
+    }
   }
 
   /// Starts a detached thread that ends by returning; the name is cut to the kernel's 15 bytes. Throws

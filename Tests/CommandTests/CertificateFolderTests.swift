@@ -1,5 +1,6 @@
 import ArgumentParser
 import GRPCNghttp2
+import Glibc
 import JobClient
 import Linux
 import TestSupport
@@ -73,6 +74,18 @@ import Testing
     #expect(throws: Failure.self) { try CertificateSearch(nothing).client("/no/such/folder") }
     let failure = #expect(throws: Failure.self) { try CertificateSearch(nothing).client(nil) }
     #expect(failure?.description.contains("\(home.path)/.config/worker") == true)
+  }
+
+  /// It may hold the identity: to say that there is none would send people to make another.
+  @Test func aPlaceThatCannotBeReadIsNamedWithTheReason() throws {
+    let home = try TemporaryDirectory()
+    try File.makeFolders(home.path(".config"))
+    #expect(symlink("worker", home.path(".config/worker")) == 0)
+    let environment = Environment { $0 == "HOME" ? home.path : nil }
+    let failure = #expect(throws: Failure.self) { try CertificateSearch(environment).client(nil) }
+    #expect(
+      failure?.description == "cannot read the certificate folder \(home.path)/.config/worker: "
+        + "Too many levels of symbolic links")
   }
 
   @Test func environmentIsTheFallbackOfOptions() throws {

@@ -30,6 +30,21 @@ import Testing
     }
   }
 
+  /// For the certificates' folder, the event loop, the files in the folder: whichever is first.
+  @Test(arguments: [4, 5, 6]) func wantOfDescriptorsIsToldAsItIs(limit: Int) async throws {
+    try await Host.with { host in
+      let binary = try #require(Host.binary)
+      let command = try RunningCommand(
+        ["/bin/sh", "-c", "ulimit -n \(limit); exec \(binary) list"],
+        environment: host.environment(as: "alice"), folder: host.path)
+      let outcome = try await command.wait()
+      #expect(outcome.code == 125, "\(outcome)")
+      #expect(
+        outcome.stderr.hasPrefix("worker: ")
+          && outcome.stderr.hasSuffix(": Too many open files\n"), "\(outcome)")
+    }
+  }
+
   @Test func whatCannotBeExecutedHasItsExitCodeAndLeavesNothing() async throws {
     try await Host.with { host in
       for (command, code, text) in [

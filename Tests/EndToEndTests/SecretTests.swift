@@ -47,6 +47,38 @@ import Testing
     }
   }
 
+  /// Files in proc(5) of a process that is not dumpable are of root and root's group, others of its own
+  /// group, see PR_SET_DUMPABLE in prctl(2).
+  @Test func theServersMemoryIsNobodysToLookInto() async throws {
+    try await Host.with { host in
+      let environment = ["PATH=/usr/bin:/bin"]
+      let group = ["setpriv", "--regid", "65534", "--clear-groups"]
+      let other = try RunningCommand(
+        group + ["sh", "-c", "echo ready; exec sleep 1000"], environment: environment,
+        folder: host.path)
+      let server = try RunningCommand(
+        group + [
+          try #require(Host.binary), "serve", "--state-dir", "\(host.path)/other", "--certs",
+          host.certs, "--listen", "127.0.0.1:0", "--log-level", "notice",
+        ], environment: environment, folder: host.path)
+      try await other.waitForOutput("ready")
+      try await server.waitForError("serving address=")
+      #expect(try Self.group(ofMemoryOf: other.pid) == 65534)
+      #expect(try Self.group(ofMemoryOf: server.pid) == 0)
+      other.signal(SIGKILL)
+      server.signal(SIGTERM)
+      _ = try await other.wait()
+      #expect(try await server.wait().code == 0)
+    }
+  }
+
+  private static func group(ofMemoryOf pid: Int32) throws -> UInt32 {
+    var status = stat()
+    let path = "/proc/\(pid)/mem"
+    try check("stat(\(path))") { stat(path, &status) }
+    return status.st_gid
+  }
+
   /// The command lines of all processes but the job's own, which are the user's to choose.
   private static func titles() throws -> String {
     try Folder.names(in: File.openFolder("/proc")).filter { Int($0) != nil }.map { pid in

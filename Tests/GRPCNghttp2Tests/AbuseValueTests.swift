@@ -107,6 +107,24 @@ import Testing
     #expect(later == nil)
   }
 
+  @Test func memoryOfAnIdentityIsCounted() {
+    var limits = TransportLimits()
+    limits.incompletePerIdentity = 100
+    limits.answersPerIdentity = 100
+    var account = AccountState(name: "'alice'", limits, now: 0)
+    let held = [account.hold(100), account.hold(-1), account.hold(1)]
+    #expect(held == [nil, nil, nil])
+    let (more, less) = (account.hold(1), account.hold(-1))
+    #expect(more?.hasPrefix("'alice' has 100 bytes of requests") == true)
+    #expect(less == nil)
+    account.queue(100)
+    #expect(account.answerRefusal == nil && account.isCrowded)
+    account.queue(1)
+    #expect(account.answerRefusal?.hasPrefix("'alice' has 100 bytes of answers") == true)
+    account.queue(-101)
+    #expect(account.answerRefusal == nil && !account.isCrowded)
+  }
+
   @Test func usefulWorkPaysForItsFrames() {
     let limit = RateLimit(perSecond: 1, burst: 10)
     var reader = FloodGuard(limit, now: 0)

@@ -25,7 +25,7 @@ struct EchoService: RegistrableRPCService {
   }
 
   static func method(_ name: String) -> MethodDescriptor {
-    MethodDescriptor(service: Self.service, method: name)
+    MethodDescriptor(service: Self.service, method: name, type: name == "Once" ? .unary : nil)
   }
 
   static let standard: [String: Handler] = [
@@ -37,6 +37,14 @@ struct EchoService: RegistrableRPCService {
       return StreamingServerResponse(metadata: metadata) { writer in
         try await writer.write(answer)
         return metadata
+      }
+    },
+    // As Get, and the transport knows that it takes one message.
+    "Once": { request, _ in
+      let message = try await ServerRequest(stream: request).message
+      return StreamingServerResponse { writer in
+        try await writer.write(message)
+        return [:]
       }
     },
     // Client streaming: the number and the sum of all bytes.

@@ -43,7 +43,8 @@ import Testing
       } catch {
         // The server closed while we sent.
       }
-      _ = await events.first { $0.isClosed }
+      let end = await events.first { $0.isClosed }
+      #expect(end.isFlood != flood.isError, "\(end)")
       let stream = try other.request(RawPeer.post("/test.Echo/Get"), body: RawPeer.frame([1]))
       #expect(try other.pump(toEndOf: stream).data == RawPeer.frame([1]))
     }
@@ -104,6 +105,10 @@ import Testing
 }
 
 extension TransportEvent {
+  var isFlood: Bool {
+    if case .flooded = self { true } else { false }
+  }
+
   var isClosed: Bool {
     switch self {
     case .connectionClosed, .flooded: true

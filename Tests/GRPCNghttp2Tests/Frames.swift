@@ -41,10 +41,16 @@ struct Flood: CustomTestStringConvertible, Sendable {
   let opening: [UInt8]
   /// Sent over and over, with a number that counts up.
   let round: @Sendable (Int) -> [UInt8]
+  /// HTTP/2 calls it an error of the connection, so that there is no second round.
+  let isError: Bool
 
-  init(_ name: String, opening: [UInt8] = [], _ round: @Sendable @escaping (Int) -> [UInt8]) {
+  init(
+    _ name: String, opening: [UInt8] = [], isError: Bool = false,
+    _ round: @Sendable @escaping (Int) -> [UInt8]
+  ) {
     self.testDescription = name
     self.opening = opening
+    self.isError = isError
     self.round = round
   }
 
@@ -82,7 +88,7 @@ struct Flood: CustomTestStringConvertible, Sendable {
     Flood("requests that are none") { number in
       Frames.frame(1, 0x5, 2 * number + 1, [0x82, 0x87, 0x84])
     },
-    Flood("MadeYouReset, CVE-2025-8671: no window") { number in
+    Flood("MadeYouReset, CVE-2025-8671: no window", isError: true) { number in
       let stream = 2 * number + 1
       return Frames.headers(stream) + Frames.frame(8, 0, stream, Frames.number(0))
     },

@@ -67,6 +67,26 @@ import Testing
     }
   }
 
+  /// A handler that waits for the end of its request must not hold what nobody counts.
+  @Test func wholeMessagesOfRequestsThatDoNotEndAreBoundedTogether() async throws {
+    var limits = TransportLimits()
+    limits.incompletePerConnection = 120_000
+    try await Harness.withServer(limits: limits) { server in
+      let peer = try RawPeer.connect(to: server.address)
+      try peer.pump { $0.hasSettings }
+      let whole = RawPeer.frame(Array(repeating: 1, count: 50_000))
+      var streams: [Int32] = []
+      for _ in 0..<3 {
+        streams.append(
+          try peer.request(RawPeer.post("/test.Echo/Once"), body: whole, end: false))
+      }
+      #expect(try peer.pump(toEndOf: streams[2]).headers.last?["grpc-status"] == "8")
+      #expect(peer.answers[streams[0]]?.headers.isEmpty == true)
+      let next = try peer.request(RawPeer.post("/test.Echo/Once"), body: RawPeer.frame([1]))
+      #expect(try peer.pump(toEndOf: next).data == RawPeer.frame([1]))
+    }
+  }
+
   @Test func callsOfAFullConnectionQueueLess() throws {
     let total = QueuedBytes()
     let loop = Harness.loops.next()

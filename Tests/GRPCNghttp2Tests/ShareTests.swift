@@ -120,6 +120,18 @@ import Testing
     }
   }
 
+  /// Its message is whole, and nothing else would ever end it: the handler waits for the end, too.
+  @Test func wholeMessageOfARequestThatDoesNotEndIsCut() async throws {
+    try await Harness.withServer(limits: self.hasty) { server in
+      let peer = try RawPeer.connect(to: server.address)
+      let stream = try peer.request(
+        RawPeer.post("/test.Echo/Once"), body: RawPeer.frame([1]), end: false)
+      let answer = try peer.pump(toEndOf: stream)
+      #expect(answer.headers.last?["grpc-status"] == "4")
+      #expect(answer.headers.last?["grpc-message"]?.contains("did not come whole") == true)
+    }
+  }
+
   @Test func pausesBetweenMessagesAreNoDelay() async throws {
     try await Harness.withServer(limits: self.hasty) { server in
       let peer = try RawPeer.connect(to: server.address)

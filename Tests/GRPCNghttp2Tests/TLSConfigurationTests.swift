@@ -79,6 +79,49 @@ import Testing
         == "\(configuration.privateKey): does not belong to \(configuration.certificateChain)")
   }
 
+  @Test func aCertificateForClientsServesNoServer() {
+    var configuration = self.certificates.configuration("server")
+    configuration.certificateChain = self.certificates.path("alice.crt")
+    configuration.privateKey = self.certificates.path("alice.key")
+    #expect(self.failure(configuration).contains("alice.crt: is not for a server"))
+  }
+
+  /// As clients that trust the same authorities see it: of either of two, and by an intermediate.
+  @Test(
+    arguments: [
+      ("server", "ca", nil), ("server", "both", nil), ("other-server", "both", nil),
+      ("chained", "ca", nil), ("chained", "both", nil),
+      ("server", "other-ca", "it is not of a certificate authority we trust"),
+      ("other-server", "ca", "it is not of a certificate authority we trust"),
+      ("unchained", "ca", "it is not of a certificate authority we trust"),
+      ("server-authority", "ca", "it is an authority's and no server's, or the reverse"),
+      ("unsigning-server", "ca", "it may not be used as a server's certificate"),
+    ] as [(String, String, String?)])
+  func whetherClientsWouldAcceptTheServerIsKnown(
+    identity: String, authority: String, problem: String?
+  ) throws {
+    let files = self.certificates.configuration(identity, trusting: authority)
+    #expect(try TLSContext(files, role: .server).validity.ownProblem == problem)
+  }
+
+  /// A new list must never be refused for it, as it revokes others, too.
+  @Test func aListThatRevokesTheServerIsNoReason() throws {
+    var files = self.certificates.configuration("retired")
+    files.revocationList = self.certificates.path("retired.crl")
+    #expect(try TLSContext(files, role: .server).validity.ownProblem == nil)
+  }
+
+  @Test func whatIsNoFileIsRefusedAndNotWaitedFor() {
+    let fifo = self.certificates.path("fifo-\(UUID().uuidString)")
+    #expect(mkfifo(fifo, 0o600) == 0)
+    var configuration = self.certificates.configuration("server")
+    configuration.trustRoots = fifo
+    #expect(self.failure(configuration) == "\(fifo): is not a regular file")
+    configuration = self.certificates.configuration("server")
+    configuration.privateKey = "/tmp"
+    #expect(self.failure(configuration) == "/tmp: is not a regular file")
+  }
+
   @Test func filesWithoutPEMSaySo() throws {
     let empty = try self.file("nothing\n")
     var configuration = self.certificates.configuration("server")

@@ -21,6 +21,7 @@ import Testing
     ("early", "certificate is not yet valid [not_yet_valid]", " (it is not valid yet)"),
     ("server", "it may not be used as a client's certificate [wrong_use]", ""),
     ("no-usage", "it may not be used as a client's certificate [wrong_use]", ""),
+    ("unsigning", "it may not be used as a client's certificate [wrong_use]", ""),
     ("intermediate", "it is an authority's and no client's, or the reverse [wrong_use]", ""),
   ])
   func serverRefusesTheClient(identity: String, reason: String, fault: String) async throws {
@@ -69,7 +70,7 @@ import Testing
         "the client refused our certificate: certificate expired (it has expired)"
       ),
       (
-        "alice", nil,
+        "unsigning-server", nil,
         "the server's certificate is refused: it may not be used as a server's certificate",
         "the client refused our certificate: unsupported certificate"
       ),

@@ -10,6 +10,7 @@ struct TestCertificates: Sendable {
     var subject: String
     var alternativeNames: String
     var usage: String
+    var keyUsage = "digitalSignature"
     var days = "1"
     var notBefore: String?
     var notAfter: String?
@@ -62,6 +63,13 @@ struct TestCertificates: Sendable {
     var intermediate = alice
     intermediate.isAuthority = true
     try self.issue("intermediate", intermediate, authority: "ca")
+    var unsigning = alice
+    unsigning.keyUsage = "keyAgreement"
+    try self.issue("unsigning", unsigning, authority: "ca")
+    unsigning.usage = "serverAuth"
+    unsigning.alternativeNames = server.alternativeNames
+    try self.issue("unsigning-server", unsigning, authority: "ca")
+    try self.makeChain(server)
     var broken = alice
     broken.digest = "sha1"
     try self.issue("sha1", broken, authority: "ca")
@@ -72,7 +80,9 @@ struct TestCertificates: Sendable {
     bob.alternativeNames = "URI:spiffe://example.org/user/bob"
     try self.issue("bob", bob, authority: "ca")
     try self.issue("revoked", alice, authority: "ca")
-    try self.makeRevocationList(revoking: "revoked")
+    try self.makeRevocationList("ca.crl", revoking: "revoked")
+    try self.issue("retired", server, authority: "ca")
+    try self.makeRevocationList("retired.crl", revoking: "retired")
   }
 
   func path(_ name: String) -> String { "\(self.directory)/\(name)" }
@@ -105,7 +115,7 @@ struct TestCertificates: Sendable {
     try self.run([
       "req", "-new", "-key", "\(name).key", "-subj", wish.subject, "-out", "\(name).csr",
     ])
-    var extensions = "[x]\nsubjectAltName=\(wish.alternativeNames)\nkeyUsage=digitalSignature\n"
+    var extensions = "[x]\nsubjectAltName=\(wish.alternativeNames)\nkeyUsage=\(wish.keyUsage)\n"
     if wish.isAuthority { extensions += "basicConstraints=critical,CA:TRUE\n" }
     if !wish.usage.isEmpty { extensions += "extendedKeyUsage=\(wish.usage)\n" }
     let configuration = """
@@ -138,12 +148,35 @@ struct TestCertificates: Sendable {
     try self.run(arguments)
   }
 
-  private func makeRevocationList(revoking name: String) throws {
+  /// `chained`, a server's certificate of an intermediate authority, with that one's behind it, and
+  /// `unchained` without.
+  private func makeChain(_ server: Wish) throws {
+    var middle = Wish(subject: "/CN=Middle CA", alternativeNames: "DNS:middle", usage: "")
+    middle.isAuthority = true
+    middle.keyUsage = "keyCertSign"
+    try self.issue("middle", middle, authority: "ca")
+    try Data().write(to: URL(fileURLWithPath: self.path("middle.index")))
+    var authority = server
+    authority.isAuthority = true
+    try self.issue("server-authority", authority, authority: "ca")
+    try self.issue("chained", server, authority: "middle")
+    let own = try String(contentsOfFile: self.path("chained.crt"), encoding: .utf8)
+    let above = try String(contentsOfFile: self.path("middle.crt"), encoding: .utf8)
+    try Data(own.utf8).write(to: URL(fileURLWithPath: self.path("unchained.crt")))
+    try FileManager.default.copyItem(
+      atPath: self.path("chained.key"), toPath: self.path("unchained.key"))
+    try Data((own + above).utf8).write(to: URL(fileURLWithPath: self.path("chained.crt")))
+    let other = try String(contentsOfFile: self.path("other-ca.crt"), encoding: .utf8)
+    let root = try String(contentsOfFile: self.path("ca.crt"), encoding: .utf8)
+    try Data((other + root).utf8).write(to: URL(fileURLWithPath: self.path("both.crt")))
+  }
+
+  private func makeRevocationList(_ file: String, revoking name: String) throws {
     let authority = [
       "ca", "-config", "\(name).cnf", "-cert", "ca.crt", "-keyfile", "ca.key", "-md", "sha256",
     ]
     try self.run(authority + ["-revoke", "\(name).crt"])
-    try self.run(authority + ["-gencrl", "-crldays", "1", "-out", "ca.crl"])
+    try self.run(authority + ["-gencrl", "-crldays", "1", "-out", file])
   }
 
   private func makeKey(_ name: String, _ kind: [String] = goodKey) throws {

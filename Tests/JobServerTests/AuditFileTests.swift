@@ -146,6 +146,24 @@ import Testing
     #expect(full?.description.contains("No space left on device") == true)
   }
 
+  /// As one that was made beforehand, or by touch(1).
+  @Test func aFileThatOthersCanUseIsClosedToThem() throws {
+    try self.folder.write("audit.log", mode: 0o666)
+    #expect(chmod(self.path, 0o666) == 0)
+    let log = try AuditLog(self.path)
+    var status = stat()
+    #expect(stat(self.path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+    withExtendedLifetime(log) {}
+  }
+
+  @Test(.requiresRoot) func aFileOfSomebodyElsesThatOthersCanUseIsRefused() throws {
+    try self.folder.write("audit.log")
+    #expect(chown(self.path, 65534, 65534) == 0 && chmod(self.path, 0o644) == 0)
+    let problem = #expect(throws: AuditProblem.self) { try AuditLog(self.path) }
+    #expect(problem?.description.contains("has mode 0644 and another owner") == true)
+    #expect(try File.readText(self.path) == "")
+  }
+
   @Test func twoServersCannotShareOne() throws {
     let log = try AuditLog(self.path)
     let problem = #expect(throws: AuditProblem.self) { try AuditLog(self.path) }

@@ -1,3 +1,4 @@
+import Glibc
 import JobEngine
 import JobServer
 import Linux
@@ -56,6 +57,54 @@ import Testing
     #expect(policy.names == ["admin", "build", "monitor"])
   }
 
+  /// Each on a line of its own, the wrong one last.
+  @Test(
+    arguments: [
+      ("max", #""cpu": 1, "pids": 9"#, #""output": "1K""#, "output: ", "output must be at least"),
+      ("max", #""cpu": 1, "pids": 9"#, #""memory": "1M""#, "memory: ", "got 1048576"),
+      ("max", #""cpu": 1, "pids": 9"#, #""memorySwap": "1M""#, "memorySwap: ", "needs memory"),
+      (
+        "max", #""cpu": 1, "pids": 9"#, #""time": 9000000000000000"#, "time: ",
+        "at most 100 years, got 9000000000000000.0 seconds"
+      ),
+      ("total", #""cpu": 1, "pids": 9"#, #""memory": 0"#, "memory: ", "got 0"),
+      ("total", #""memory": "1G""#, #""cpu": 0"#, "cpu: ", "got 0"),
+      ("total", #""memory": "1G""#, #""pids": 2"#, "pids: ", "got 2"),
+      ("total", #""memory": "1G""#, #""output": 1"#, "output: ", "output must be at least"),
+      ("total", #""memory": "1G""#, #""jobs": 0"#, "jobs: ", "at least 1, got 0"),
+    ] as [(String, String, String, String, String)])
+  func aBoundThatLeavesNoJobIsToldByItsOwnField(
+    part: String, good: String, bad: String, field: String, reason: String
+  ) {
+    let bounds = "{\n\(good),\n\(bad)}"
+    let rest = part == "max" ? "\"job\": {\"max\": \(bounds)}" : "\"total\": \(bounds)"
+    let text = "{\"roles\": {\"r\": {\"methods\": {\"*\": \"own\"}, \(rest)}}}"
+    let error = #expect(throws: PolicyError.self) { try PolicyFile.parse(text, path: "p") }
+    let place = part == "max" ? "job.max" : "total"
+    let told = error?.description ?? ""
+    #expect(told.hasPrefix("p:3: roles.r.\(place).\(field)") && told.contains(reason), "\(told)")
+  }
+
+  /// More than one job can have, as several add up; and nothing, to whom starts none.
+  @Test(arguments: [
+    (#"{"*": "own"}"#, #"{"pids": 5000000, "ioReadOps": 5000000000, "memorySwap": 0}"#),
+    (#"{"UpdateJob": "own"}"#, #"{"cpu": 0, "jobs": 0}"#),
+  ])
+  func otherTotalsAreTaken(methods: String, total: String) throws {
+    let text = "{\"roles\": {\"r\": {\"methods\": \(methods), \"total\": \(total)}}}"
+    #expect(try PolicyFile.parse(text, path: "p").names == ["r"])
+  }
+
+  @Test func whatIsNoFileIsRefusedAndNotWaitedFor() throws {
+    let folder = try TemporaryDirectory()
+    let fifo = folder.path("policy.json")
+    #expect(mkfifo(fifo, 0o600) == 0)
+    for path in [fifo, folder.path] {
+      let error = #expect(throws: PolicyError.self) { try PolicyFile.read(path) }
+      #expect(error?.description == "cannot read the policy \(path): is not a regular file")
+    }
+  }
+
   @Test func aMissingFileSaysSo() {
     let error = #expect(throws: PolicyError.self) { try PolicyFile.read("/no/such/policy.json") }
     #expect(
@@ -105,11 +154,11 @@ import Testing
       ),
       (
         "{\"roles\": {\"r\": {\"methods\": {\"*\": \"own\"}, \"job\": {\n\"max\": {\"pids\": 1}}}}}",
-        "p:2: roles.r.job.max: allows no job that could be started: pids must be at least 3, got 1"
+        "p:2: roles.r.job.max.pids: allows no job that could be started: pids must be at least 3, got 1"
       ),
       (
         "{\"roles\": {\"r\": {\"methods\": {\"*\": \"own\"}, \"job\": {\n\"max\": {\"time\": 0}}}}}",
-        "p:2: roles.r.job.max: allows no job that could be started: "
+        "p:2: roles.r.job.max.time: allows no job that could be started: timeout must be above zero"
       ),
     ] as [(String, String)])
   func mistakesAreToldWithLineAndField(text: String, message: String) {
@@ -132,7 +181,7 @@ import Testing
       (#""max": {"cpu": true}"#, "max.cpu: must be a number"),
       (#""max": {"time": "1y"}"#, "max.time: must be seconds"),
       (#""max": {"disk": 1}"#, "max.disk: is unknown here"),
-      (#""max": {"memorySwap": 1}"#, "max: memorySwap needs memory beside it"),
+      (#""max": {"memorySwap": 1}"#, "max.memorySwap: needs memory beside it"),
     ] as [(String, String)])
   func mistakesInAJobsRightsToo(job: String, message: String) {
     let text = "{\"roles\": {\"r\": {\"methods\": {\"*\": \"own\"},\n\"job\": {\(job)}}}}"

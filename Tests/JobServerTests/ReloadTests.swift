@@ -14,8 +14,8 @@ import Testing
 /// New files under a running server.
 @Suite struct ReloadTests {
   private static let jobID = "aaaaaaaaaaaaaaaa"
-  private let certificates: TestCertificates
-  private let policy: String
+  let certificates: TestCertificates
+  let policy: String
   /// The server's log, line by line.
   private let lines: AsyncStream<String>
   private let sender: AsyncStream<String>.Continuation
@@ -27,17 +27,19 @@ import Testing
     try self.write(Self.both)
   }
 
-  private static let both = """
+  static let both = """
     {"roles": {"admin": {"methods": {"*": "any"}}, "user": {"methods": {"*": "own"}},
       "viewer": {"methods": {"*": "any", "StartJob": "none"}}}}
     """
 
-  private func write(_ policy: String) throws {
+  func write(_ policy: String) throws {
     try self.certificates.folder.write("policy.json", policy)
   }
 
-  private func withWatchedServer(
-    _ engine: FakeEngine = FakeEngine(), _ body: @Sendable (TestServer) async throws -> Void
+  func withWatchedServer(
+    _ engine: FakeEngine = FakeEngine(),
+    configure: (inout ServerConfiguration) -> Void = { _ in },
+    _ body: @Sendable (TestServer) async throws -> Void
   ) async throws {
     let (certificates, policy, sender) = (self.certificates, self.policy, self.sender)
     try await withServer(
@@ -49,15 +51,16 @@ import Testing
           ["ca.crt", "ca.crl", "server.crt", "server.key", "policy.json"].map(
             certificates.folder.path)
         }
+        configure(&$0)
       }, body)
   }
 
   /// The next line of the log that holds `text`.
-  private func line(_ text: String) async throws -> String {
+  func line(_ text: String) async throws -> String {
     try #require(await self.lines.first { $0.contains(text) })
   }
 
-  private func problems(_ server: TestServer) async throws -> [String] {
+  func problems(_ server: TestServer) async throws -> [String] {
     try await server.client("admin").serverInfo().configuration.problems
   }
 
@@ -91,6 +94,7 @@ import Testing
 
   @Test func badCertificatesAreRefusedAndTheLastGoodOnesStay() async throws {
     let folder = self.certificates.folder
+    _ = try CertificateAuthority(folder: folder.path).issueServer(name: "other")
     try await self.withWatchedServer { server in
       let admin = try server.client("admin")  // before the files that it reads too are bad
       let good = try File.readText(folder.path("server.crt"))
@@ -98,7 +102,8 @@ import Testing
       for (name, text, reason) in [
         ("server.crt", start + "!!junk\n-----END CERTIFICATE-----\n", "no usable certificate"),
         ("ca.crt", "", "no usable certificate"),
-        ("server.crt", try File.readText(folder.path("admin.crt")), "does not belong to"),
+        ("server.crt", try File.readText(folder.path("other.crt")), "does not belong to"),
+        ("server.crt", try File.readText(folder.path("admin.crt")), "is not for a server"),
       ] {
         let old = try File.readText(folder.path(name))
         try folder.write(name, text)

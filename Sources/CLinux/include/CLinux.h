@@ -40,6 +40,9 @@ int clinux_timerfd(void);
 int clinux_timerfd_set(int timer, uint64_t nanoseconds);
 int clinux_inotify(void);
 int clinux_inotify_watch(int inotify, const char *path);
+/// Watches what names come to be and go in a folder, with `files` also what is written to its files;
+/// adds to a watch that is there.
+int clinux_inotify_watch_names(int inotify, const char *path, int files);
 int clinux_inotify_unwatch(int inotify, int watch);
 int clinux_signalfd(const sigset_t *mask);
 /// The number of the next signal, 0 when there is none.

@@ -6,6 +6,9 @@ struct AccountState {
   private let limits: TransportLimits
   private(set) var connections = 0
   private(set) var calls = 0
+  /// Bytes of requests that are not complete, and of answers that are not sent.
+  private var incomplete = 0
+  private var answers = 0
   private var starts: TokenBucket
   private var bytes: TokenBucket
   private var blockedUntil: Int64 = .min
@@ -50,6 +53,32 @@ struct AccountState {
 
   mutating func end() { self.calls -= 1 }
 
+  /// So many more bytes of requests that are not complete, or fewer. Why that is too many, for the client.
+  mutating func hold(_ change: Int) -> String? {
+    self.incomplete += change
+    let limit = self.limits.incompletePerIdentity
+    guard change > 0, limit > 0, self.incomplete > limit else { return nil }
+    return "\(self.name) has \(limit) bytes of requests that are not complete, which is the limit: "
+      + "end some"
+  }
+
+  /// So many more bytes of answers that are not sent, or fewer.
+  mutating func queue(_ change: Int) { self.answers += change }
+
+  /// Nil when a call may answer more; or why not, for the client.
+  var answerRefusal: String? {
+    let limit = self.limits.answersPerIdentity
+    guard limit > 0, self.answers > limit else { return nil }
+    return "\(self.name) has \(limit) bytes of answers that are not read, which is the limit: read "
+      + "them, or end some calls"
+  }
+
+  /// Whether the answers of each call should be few.
+  var isCrowded: Bool {
+    let limit = self.limits.answersPerIdentity
+    return limit > 0 && self.answers > limit / 8
+  }
+
   /// Bytes have come: for how long no more is to be read.
   mutating func received(_ count: Int, now: Int64) -> Int64 { self.bytes.owe(count, now: now) }
 
@@ -78,6 +107,10 @@ final class ClientAccount: Sendable {
   func disconnect() { self.state.withLock { $0.disconnect() } }
   func begin(now: Int64) -> String? { self.state.withLock { $0.begin(now: now) } }
   func end() { self.state.withLock { $0.end() } }
+  func hold(_ change: Int) -> String? { self.state.withLock { $0.hold(change) } }
+  func queue(_ change: Int) { self.state.withLock { $0.queue(change) } }
+  var answerRefusal: String? { self.state.withLock { $0.answerRefusal } }
+  var isCrowded: Bool { self.state.withLock { $0.isCrowded } }
   func received(_ count: Int, now: Int64) -> Int64 {
     self.state.withLock { $0.received(count, now: now) }
   }

@@ -1,6 +1,7 @@
+import GRPCCore
 import Linux
 
-/// What a server does about a client that is slow on purpose, or too fast.
+/// What a server does about a client that is slow on purpose, or too fast, or takes too much.
 extension ServerConnection {
   // MARK: Too slow
 
@@ -40,6 +41,26 @@ extension ServerConnection {
     self.read()
     guard self.phase == .open, self.session?.headersInProgress == list else { return }
     self.closeGently(CloseReason("a request's headers did not come in time"))
+  }
+
+  // MARK: Too much
+
+  /// So many more bytes of requests that are not complete, or fewer. Why that is too many, if so.
+  func hold(_ change: Int) -> String? {
+    self.incomplete += change
+    let refusal = self.account?.hold(change)
+    guard change > 0, self.incomplete > self.limits.incompletePerConnection else { return refusal }
+    return "the connection's calls have too many bytes of requests that are not complete"
+  }
+
+  /// Refuses an answer to a client that does not read those it has: where they wait, they are memory.
+  func checkAnswers(of method: String) throws(RPCError) {
+    guard let refusal = self.queued.refusal else { return }
+    if let identity = self.identity {
+      self.owner.report(
+        .callRefused(peer: self.peer, identity: identity, method: method, reason: refusal))
+    }
+    throw RPCError(code: .resourceExhausted, message: refusal)
   }
 
   // MARK: Too fast

@@ -12,11 +12,6 @@ final class OutboundQueue {
     let continuation: CheckedContinuation<Void, any Error>
   }
 
-  /// Of all calls of a connection; beyond it each gets the smaller mark, so that a peer that reads
-  /// none of very many calls does not hold the mark times their number.
-  static let connectionMark = 16 << 20
-  private static let smallMark = 32 << 10
-
   /// Small requests, which most are, can be sent again whole.
   private static let replayLimit = 256 << 10
 
@@ -45,9 +40,9 @@ final class OutboundQueue {
 
   var isEmpty: Bool { self.framer.count == 0 }
   var isFull: Bool { self.framer.count > self.mark }
-  private var mark: Int {
-    self.total.count > Self.connectionMark ? Self.smallMark : Self.highWaterMark
-  }
+  /// One message where the calls have much together, so that a peer that reads none of very many
+  /// does not hold the mark times their number.
+  private var mark: Int { self.total.isCrowded ? 0 : Self.highWaterMark }
   /// Whether a part of a message went out and the rest has not.
   var isMidMessage: Bool { self.framer.isMidMessage || self.promised > 0 }
 
@@ -61,7 +56,8 @@ final class OutboundQueue {
   }
 
   private func count() {
-    self.total.count += self.framer.count - self.counted
+    guard self.framer.count != self.counted else { return }
+    self.total.add(self.framer.count - self.counted)
     self.counted = self.framer.count
   }
 
@@ -151,7 +147,22 @@ final class OutboundQueue {
 
 /// How much the calls of one connection have queued. Confined to its loop.
 final class QueuedBytes {
-  var count = 0
+  private static let crowd = 16 << 20
+
+  private(set) var count = 0
+  /// Of a server's client: counts them with those of its other connections.
+  var account: ClientAccount?
+
+  func add(_ change: Int) {
+    self.count += change
+    self.account?.queue(change)
+  }
+
+  /// Whether each call should queue little.
+  var isCrowded: Bool { self.count > Self.crowd || self.account?.isCrowded == true }
+
+  /// Nil when a call may queue more; or why not, for the client.
+  var refusal: String? { self.account?.answerRefusal }
 }
 
 /// Has an `OutboundQueue` and may be named from any thread.

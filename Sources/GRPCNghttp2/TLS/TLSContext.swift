@@ -40,7 +40,7 @@ final class TLSContext: @unchecked Sendable {
     return TLSValidity(
       notBefore: PeerIdentity.seconds(X509_get0_notBefore(certificate)),
       notAfter: PeerIdentity.seconds(X509_get0_notAfter(certificate)),
-      trust: self.trust)
+      trust: self.trust, ownProblem: self.ownProblem)
   }
 
   func makeConnection() -> OpaquePointer? {
@@ -50,19 +50,41 @@ final class TLSContext: @unchecked Sendable {
 
   /// Verifies once more a certificate that another context has accepted, usage and all.
   func accepts(_ certificate: OpaquePointer, chain: OpaquePointer?) -> Bool {
+    self.verdict(on: certificate, chain, of: self.role) == X509_V_OK
+  }
+
+  /// Why clients that trust the same authorities would refuse a server's certificate. What revocation
+  /// lists say of it is left out: they are the clients' to have, and a list is no worse for it.
+  private var ownProblem: String? {
+    guard self.role == .server, let own = SSL_CTX_get0_certificate(self.context) else { return nil }
+    let chain = copenssl_own_chain(self.context)
+    let verdict = self.verdict(on: own, chain, of: .client, checksRevocation: false)
+    return verdict == X509_V_OK ? nil : TLSFailure.reason(verdict, peer: "server")
+  }
+
+  /// What a side in this role makes of a certificate of the other: X509_V_OK, or why it is refused.
+  private func verdict(
+    on certificate: OpaquePointer, _ chain: OpaquePointer?, of role: Role,
+    checksRevocation: Bool = true
+  ) -> CInt {
     OpenSSL.clearErrors()
     defer { OpenSSL.clearErrors() }
     let store = X509_STORE_CTX_new()
     defer { X509_STORE_CTX_free(store) }
     let trusted = SSL_CTX_get_cert_store(self.context)
     guard X509_STORE_CTX_init(store, trusted, certificate, chain) == 1,
-      X509_STORE_CTX_set_default(store, self.role == .server ? "ssl_client" : "ssl_server") == 1
-    else { return false }
+      X509_STORE_CTX_set_default(store, role == .server ? "ssl_client" : "ssl_server") == 1
+    else { return X509_V_ERR_UNSPECIFIED }
     X509_STORE_CTX_set_depth(store, SSL_CTX_get_verify_depth(self.context))
     let parameters = X509_STORE_CTX_get0_param(store)
     X509_VERIFY_PARAM_set_auth_level(parameters, SSL_CTX_get_security_level(self.context))
-    X509_STORE_CTX_set_verify_cb(store, Self.verify(self.role))
-    return X509_verify_cert(store) == 1
+    if !checksRevocation {
+      X509_VERIFY_PARAM_clear_flags(parameters, UInt(X509_V_FLAG_CRL_CHECK))
+    }
+    X509_STORE_CTX_set_verify_cb(store, Self.verify(role))
+    if X509_verify_cert(store) == 1 { return X509_V_OK }
+    let error = X509_STORE_CTX_get_error(store)
+    return error == X509_V_OK ? X509_V_ERR_UNSPECIFIED : error
   }
 
   private func setProtocol() throws(TLSConfigurationError) {
@@ -91,6 +113,13 @@ final class TLSContext: @unchecked Sendable {
       throw TLSConfigurationError(
         subject: certificate, reason: "holds no usable certificate: \(OpenSSL.takeErrorText())")
     }
+    // A client is told of its own by the server, in the log there; nobody would tell a server.
+    if self.role == .server, !Self.serves(SSL_CTX_get0_certificate(self.context)) {
+      throw TLSConfigurationError(
+        subject: certificate,
+        reason: "is not for a server (extended key usage): no client would accept it; "
+          + "make one with worker pki issue NAME --server")
+    }
     let key = try PEMFile.readPrivateKey(configuration.privateKey)
     defer { EVP_PKEY_free(key) }
     guard SSL_CTX_use_PrivateKey(self.context, key) == 1,
@@ -100,6 +129,11 @@ final class TLSContext: @unchecked Sendable {
       throw TLSConfigurationError(
         subject: configuration.privateKey, reason: "does not belong to \(certificate)")
     }
+  }
+
+  private static func serves(_ certificate: OpaquePointer?) -> Bool {
+    X509_get_extension_flags(certificate) & UInt32(EXFLAG_XKUSAGE) != 0
+      && X509_get_extended_key_usage(certificate) & UInt32(XKU_SSL_SERVER) != 0
   }
 
   private func setVerification() {
@@ -138,8 +172,8 @@ final class TLSContext: @unchecked Sendable {
     return true
   }
 
-  /// OpenSSL takes a certificate without extended key usage for any purpose, and an authority's for a
-  /// client's; we do not.
+  /// OpenSSL takes a certificate without extended key usage for any purpose, an authority's for a
+  /// client's, and one whose key may sign nothing, which is all that it does in TLS 1.3; we do not.
   private static func isLeafFit(_ store: OpaquePointer?, _ usage: CInt) -> Bool {
     guard X509_STORE_CTX_get_error_depth(store) == 0 else { return true }
     let certificate = X509_STORE_CTX_get_current_cert(store)
@@ -149,7 +183,11 @@ final class TLSContext: @unchecked Sendable {
       return false
     }
     let hasUsage = flags & UInt32(EXFLAG_XKUSAGE) != 0
-    if hasUsage, X509_get_extended_key_usage(certificate) & UInt32(usage) != 0 { return true }
+    // Without keyUsage all bits are set, see X509_get_key_usage(3).
+    let maySign = X509_get_key_usage(certificate) & UInt32(KU_DIGITAL_SIGNATURE) != 0
+    if hasUsage, maySign, X509_get_extended_key_usage(certificate) & UInt32(usage) != 0 {
+      return true
+    }
     X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE)
     return false
   }

@@ -4,10 +4,15 @@ import COpenSSL
 struct TLSFailure: Error, Hashable, CustomStringConvertible {
   let description: String
   let fault: HandshakeFault
+  /// Whether it is our own certificate that the peer does not accept.
+  let isOwnCertificate: Bool
 
-  init(_ description: String, _ fault: HandshakeFault = .other) {
+  init(
+    _ description: String, _ fault: HandshakeFault = .other, isOwnCertificate: Bool = false
+  ) {
     self.description = description
     self.fault = fault
+    self.isOwnCertificate = isOwnCertificate
   }
 }
 
@@ -38,18 +43,23 @@ extension TLSFailure {
 
   private static func verification(_ ssl: OpaquePointer, peer: String) -> TLSFailure {
     let hidden = copenssl_hidden_reason(ssl, TLSContext.reasonIndex)
-    let result = hidden == X509_V_OK ? SSL_get_verify_result(ssl) : hidden
-    let reason: String
-    switch CInt(result) {
-    case X509_V_ERR_INVALID_PURPOSE: reason = "it may not be used as a \(peer)'s certificate"
-    case X509_V_ERR_INVALID_CA: reason = "it is an authority's and no \(peer)'s, or the reverse"
+    let result = CInt(hidden == X509_V_OK ? SSL_get_verify_result(ssl) : hidden)
+    return TLSFailure(
+      "the \(peer)'s certificate is refused: \(Self.reason(result, peer: peer))",
+      Self.fault(result))
+  }
+
+  /// Of a verification of the `peer`'s certificate that failed.
+  static func reason(_ result: CInt, peer: String) -> String {
+    switch result {
+    case X509_V_ERR_INVALID_PURPOSE: "it may not be used as a \(peer)'s certificate"
+    case X509_V_ERR_INVALID_CA: "it is an authority's and no \(peer)'s, or the reverse"
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
       X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
       X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      reason = "it is not of a certificate authority we trust"
-    default: reason = String(cString: X509_verify_cert_error_string(result))
+      "it is not of a certificate authority we trust"
+    default: String(cString: X509_verify_cert_error_string(Int(result)))
     }
-    return TLSFailure("the \(peer)'s certificate is refused: \(reason)", Self.fault(CInt(result)))
   }
 
   private static func fault(_ result: CInt) -> HandshakeFault {
@@ -82,7 +92,8 @@ extension TLSFailure {
       SSL_AD_CERTIFICATE_EXPIRED, SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_UNKNOWN_CA,
       SSL_AD_ACCESS_DENIED, SSL_AD_CERTIFICATE_REQUIRED:
       return TLSFailure(
-        "the \(peer) refused our certificate: \(text)\(Self.ownFault(ssl))", .refusedByPeer)
+        "the \(peer) refused our certificate: \(text)\(Self.ownFault(ssl))", .refusedByPeer,
+        isOwnCertificate: true)
     default: return TLSFailure("the \(peer) ended the TLS connection: \(text)", .refusedByPeer)
     }
   }

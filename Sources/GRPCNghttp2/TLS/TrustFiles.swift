@@ -140,6 +140,8 @@ package struct TLSValidity: Hashable, Sendable {
   package let notBefore: Int64
   package let notAfter: Int64
   package let trust: Trust
+  /// Why every client that trusts the same authorities would refuse a server's certificate; nil: none would.
+  package var ownProblem: String?
 
   /// When the first revocation list runs out, after which nobody of its authority is let in.
   package var revocationsEnd: Int64? { self.trust.end }

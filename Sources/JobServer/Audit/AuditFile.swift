@@ -32,6 +32,7 @@ final class AuditFile: Sendable {
       guard try File.tryLock(descriptor) else {
         throw AuditProblem("\(path): another server writes to it, name another --audit file")
       }
+      try Self.keepToOurselves(descriptor, path)
       var end = End()
       end.time = try FileIdentity.changeTime(of: descriptor)
       let size = try File.size(descriptor)
@@ -54,6 +55,20 @@ final class AuditFile: Sendable {
     } catch {
       throw (error as? AuditProblem) ?? AuditProblem("\(path): \(error)")
     }
+  }
+
+  /// What others can read or write is no audit file: one that was there keeps its mode when it is opened.
+  private static func keepToOurselves(
+    _ file: borrowing OwnedDescriptor, _ path: String
+  ) throws {
+    let status = try FileStatus(of: file)
+    guard status.isRegular, status.mode & 0o077 != 0 else { return }
+    guard status.uid == CurrentProcess.effectiveUID else {
+      throw AuditProblem(
+        "\(path): has mode 0\(String(status.mode, radix: 8)) and another owner: others could use it; "
+          + "run chmod 600 \(path)")
+    }
+    try File.setMode(0o600, of: file)
   }
 
   /// Values are escaped: no quote of theirs looks like a field's.

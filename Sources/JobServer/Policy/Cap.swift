@@ -41,8 +41,7 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
   func implied(in spec: JobSpec) -> Double? {
     switch self {
     case .memorySwap: spec.limits.memory != nil ? 0 : nil
-    case .cpuWeight: Double(HostTotals.usualCPUWeight)
-    case .ioWeight: 100  // as every other group of the kernel's
+    case .cpuWeight, .ioWeight: 100  // as every other group of the kernel's
     default: nil
     }
   }
@@ -83,7 +82,8 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
 
   /// Whole nanoseconds, as records hold them: a job read from its record is the one that was asked for.
   private static func duration(_ seconds: Double) -> Duration {
-    .nanoseconds(Int64(exactly: (seconds * 1e9).rounded()) ?? .max)
+    Int64(exactly: (seconds * 1e9).rounded()).map { .nanoseconds($0) }
+      ?? .seconds(Int64(exactly: seconds.rounded()) ?? .max)
   }
 
   func set(_ value: Double, in limits: inout Limits) {
@@ -111,6 +111,35 @@ package enum Cap: String, CaseIterable, Hashable, Sendable {
     case .number, .whole: value.plain
     case .bytes: "\(value.plain) bytes"
     case .seconds: "\(value.plain) s"
+    }
+  }
+}
+
+extension Cap {
+  /// Why no job could be started that has so much; nil when one can.
+  func impossibility(of value: Double) -> String? {
+    if self == .output, value < Double(JobSpec.leastOutput) {
+      return "output must be at least \(JobSpec.leastOutput) bytes (256K)"
+    }
+    var spec = JobSpec(command: ["true"])
+    if self == .memorySwap { Cap.memory.set(Cap.memory.ample, in: &spec) }
+    self.set(value, in: &spec)
+    do throws(WorkerError) { try spec.validate() } catch { return "\(error)" }
+    return nil
+  }
+
+  /// Why no job could be started that has so much or less.
+  func impossibility(below most: Double) -> String? {
+    self.impossibility(of: min(most, self.ample))
+  }
+
+  /// So much that any job could have it.
+  private var ample: Double {
+    switch self.unit {
+    case .number: 1
+    case .whole: 1000
+    case .bytes: 0x1p30
+    case .seconds: 60
     }
   }
 }

@@ -47,16 +47,6 @@ package struct JobGrant: Hashable, Sendable {
     return grant
   }()
 
-  /// Why no job could be started that has all of `max`; nil when one can.
-  var impossibility: String? {
-    var spec = JobSpec(command: ["true"])
-    for (cap, most) in self.max { cap.give(most, to: &spec) }
-    do throws(WorkerError) { try spec.validate() } catch {
-      return "allows no job that could be started: \(error)"
-    }
-    return nil
-  }
-
   /// Two roles of one caller add up: every value that one of them allows, and of each bound the
   /// more generous.
   func adding(_ other: JobGrant) -> JobGrant {

@@ -1,3 +1,4 @@
+import Glibc
 import JobEngine
 import Linux
 
@@ -7,11 +8,18 @@ package enum PolicyFile {
   private static let largest = 1 << 20
 
   package static func read(_ path: String) throws(PolicyError) -> Policy {
-    let text: String
+    let text: String?
     do throws(SystemError) {
-      text = try File.readText(path, limit: Self.largest)
+      // O_NONBLOCK: a FIFO under that name is to be refused, not waited for.
+      let file = try File.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+      text =
+        try FileStatus(of: file).isRegular
+        ? String(decoding: try File.readAll(file, limit: Self.largest), as: UTF8.self) : nil
     } catch {
       throw PolicyError(description: "cannot read the policy \(path): \(error.reason)")
+    }
+    guard let text else {
+      throw PolicyError(description: "cannot read the policy \(path): is not a regular file")
     }
     return try self.parse(text, path: path)
   }
@@ -52,7 +60,8 @@ package enum PolicyFile {
     }
     let scopes = try self.methods(methods)
     var grant = try fields["job"].map(self.job) ?? JobGrant()
-    if let total = fields["total"] { try self.total(total, &grant) }
+    let starts = scopes.contains { $0.0 == .startJob && $0.1 != .nobodys }
+    if let total = fields["total"] { try self.total(total, leavesAJob: starts, &grant) }
     if let node = fields["job"] ?? fields["total"],
       !scopes.contains(where: { [.startJob, .updateJob].contains($0.0) && $0.1 != .nobodys })
     {
@@ -113,30 +122,41 @@ package enum PolicyFile {
       } ?? []
     grant.networks.remove("none")
     grant.users.remove("own")
-    if let max = fields["max"] {
-      for (name, value) in try max.object(known: Cap.allCases.map(\.rawValue)) {
-        guard let cap = Cap(rawValue: name) else { continue }
-        grant.max[cap] = try value.quantity(cap.unit)
-      }
-      if let output = grant.max[.output], output < Double(JobSpec.leastOutput) {
-        throw max.error("output must be at least \(JobSpec.leastOutput) bytes (256K)")
-      }
-      if grant.max[.memorySwap] != nil, grant.max[.memory] == nil {
-        throw max.error("memorySwap needs memory beside it")
-      }
-      if let problem = grant.impossibility { throw max.error(problem) }
-    }
+    if let max = fields["max"] { grant.max = try self.max(max) }
     return grant
   }
 
-  private static func total(_ node: PolicyNode, _ grant: inout JobGrant) throws(PolicyError) {
+  /// A job that asks for nothing gets all of it, so that each has to be what a job can have.
+  private static func max(_ node: PolicyNode) throws(PolicyError) -> [Cap: Double] {
+    let fields = try node.object(known: Cap.allCases.map(\.rawValue))
+    var max: [Cap: Double] = [:]
+    for cap in Cap.allCases {
+      guard let field = fields[cap.rawValue] else { continue }
+      let most = try field.quantity(cap.unit)
+      if let reason = cap.impossibility(of: most) { throw field.impossible(reason) }
+      max[cap] = most
+    }
+    if let swap = fields[Cap.memorySwap.rawValue], max[.memory] == nil {
+      throw swap.error("needs memory beside it")
+    }
+    return max
+  }
+
+  private static func total(
+    _ node: PolicyNode, leavesAJob: Bool, _ grant: inout JobGrant
+  ) throws(PolicyError) {
     let caps = Cap.allCases.filter(\.hasTotal)
-    for (name, value) in try node.object(known: ["jobs"] + caps.map(\.rawValue)) {
-      if let cap = Cap(rawValue: name) {
-        grant.total[cap] = try value.quantity(cap.unit)
-      } else {
-        grant.jobs = Int(try value.quantity(.whole))
-      }
+    let fields = try node.object(known: ["jobs"] + caps.map(\.rawValue))
+    for cap in caps {
+      guard let field = fields[cap.rawValue] else { continue }
+      let most = try field.quantity(cap.unit)
+      if leavesAJob, let reason = cap.impossibility(below: most) { throw field.impossible(reason) }
+      grant.total[cap] = most
+    }
+    if let field = fields["jobs"] {
+      let jobs = Int(try field.quantity(.whole))
+      if leavesAJob, jobs < 1 { throw field.impossible("must be at least 1, got \(jobs)") }
+      grant.jobs = jobs
     }
   }
 
@@ -174,5 +194,11 @@ package enum PolicyFile {
   private static func path(_ text: String) -> String? {
     PolicyPaths.isPlain(text)
       ? nil : "must be an absolute path without . and .., with a / at its end for a folder"
+  }
+}
+
+extension PolicyNode {
+  fileprivate func impossible(_ reason: String) -> PolicyError {
+    self.error("allows no job that could be started: \(reason)")
   }
 }

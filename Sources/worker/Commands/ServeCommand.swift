@@ -90,11 +90,10 @@ struct ServeCommand: LoopCommand, Sendable {
     let address = try SocketAddress(parsing: self.listen)
     let policy = self.policy.map { Path.fromRoot($0) }
     _ = try Self.readPolicy(policy)
-    let policyFiles = try Self.files(ofPolicy: policy)
     let audit = try self.openAudit()
     let queue = try LogQueue()
     let log = self.logger(queue)
-    EventLoop.runOnCurrentThread { loop in
+    try EventLoop.runOnCurrentThread { loop in
       do {
         defer { queue.finish() }
         let worker = try await self.openWorker(
@@ -106,7 +105,7 @@ struct ServeCommand: LoopCommand, Sendable {
             version: Version.current, cgroupVersion: worker.cgroupVersion))
         configuration.policy = { try Self.readPolicy(policy) }
         configuration.audit = audit
-        configuration.files = { folder.serverPaths + policyFiles }
+        configuration.files = { folder.serverPaths + (policy.map { [$0] } ?? []) }
         self.apply(to: &configuration)
         try await self.serve(
           configuration, worker, folder, loop, log, orders: Self.orders(signals))
@@ -129,12 +128,6 @@ struct ServeCommand: LoopCommand, Sendable {
   private func logger(_ queue: LogQueue) -> Logger {
     let level = self.logLevel.level
     return Logger(label: "worker") { _ in LineLog(level: level) { queue.write($0) } }
-  }
-
-  /// A link is followed anew at each reading; what it leads to now may be written in its place.
-  private static func files(ofPolicy path: String?) throws -> [String] {
-    guard let path else { return [] }
-    return [path, try File.realPath(path)]
   }
 
   /// Links may lead to other keys than at the last reading: hidden before they are used.

@@ -12,25 +12,44 @@ struct CertificateSearch {
   /// A named folder as it is; else the first of the usual places that holds a client's identity.
   func client(_ named: String?) throws(Failure) -> CertificateFiles {
     if let named { return try CertificateFiles(named) }
-    let places = self.places
-    for place in places {
-      if let folder = try? CertificateFiles(place), !folder.identities.isEmpty { return folder }
+    return try Self.search(self.places) {
+      !$0.identities.isEmpty
+    } orElse: { searched in
+      "no client certificate in \(searched): make one with worker pki init certs, or name the folder "
+        + "with --certs"
     }
-    throw Failure(
-      "no client certificate in \(places.joined(separator: ", ")): make one with worker pki init "
-        + "certs, or name the folder with --certs")
   }
 
   /// A named folder; else the first of the usual places that holds a server's certificate.
   func server(_ named: String?) throws(Failure) -> CertificateFiles {
     if let named { return try CertificateFiles(named) }
-    let places = ["certs", "/etc/worker"]
-    for place in places {
-      if let folder = try? CertificateFiles(place), folder.has("server.crt") { return folder }
+    return try Self.search(["certs", "/etc/worker"]) {
+      $0.has("server.crt")
+    } orElse: { searched in
+      "no server.crt in \(searched): make it with worker pki init certs, or name the folder with "
+        + "--certs"
     }
-    throw Failure(
-      "no server.crt in \(places.joined(separator: ", ")): make it with worker pki init certs, or "
-        + "name the folder with --certs")
+  }
+
+  private static func search(
+    _ places: [String], for fits: (CertificateFiles) -> Bool, orElse missing: (String) -> String
+  ) throws(Failure) -> CertificateFiles {
+    var searched: [String] = []
+    for place in places {
+      do throws(SystemError) {
+        let folder = try CertificateFiles(reading: place)
+        if fits(folder) { return folder }
+        searched.append(place)
+      } catch {
+        switch error.errno {
+        case ENOENT, ENOTDIR: searched.append(place)
+        // Somebody else's; our own may be the next.
+        case EACCES: searched.append("\(place) (\(error.reason))")
+        default: throw CertificateFiles.unreadable(place, error)
+        }
+      }
+    }
+    throw Failure(missing(searched.joined(separator: ", ")))
   }
 
   private var places: [String] {
@@ -44,14 +63,19 @@ struct CertificateFiles: Sendable {
   private let names: Set<String>
 
   init(_ path: String) throws(Failure) {
-    self.path = path
-    do throws(SystemError) {
-      self.names = Set(try Folder.names(in: File.openFolder(path)))
-    } catch {
-      throw Failure(
-        "cannot read the certificate folder \(path): \(error.reason); make one with worker pki init"
-      )
+    do throws(SystemError) { try self.init(reading: path) } catch {
+      throw Self.unreadable(path, error)
     }
+  }
+
+  fileprivate init(reading path: String) throws(SystemError) {
+    self.path = path
+    self.names = Set(try Folder.names(in: File.openFolder(path)))
+  }
+
+  fileprivate static func unreadable(_ path: String, _ error: SystemError) -> Failure {
+    let remedy = error.errno == ENOENT ? "; make one with worker pki init" : ""
+    return Failure("cannot read the certificate folder \(path): \(error.reason)\(remedy)")
   }
 
   func has(_ name: String) -> Bool { self.names.contains(name) }

@@ -38,7 +38,7 @@ extension ClientCommand {
     let connection = try self.connection.resolve()
     // Before the first thread, as threads inherit what is blocked.
     let signals = try SignalStream(SignalStream.heeded(of: Self.signals))
-    EventLoop.runOnCurrentThread { loop in
+    try EventLoop.runOnCurrentThread { loop in
       do {
         let teller = RetryTeller()
         let client = try JobClient(connection, loop: loop, onRetry: { teller.tell($0, $1) })
