@@ -3,9 +3,9 @@ import Linux
 /// What all unfinished jobs of a worker may have together, so that they leave the host alive; nil
 /// means no bound of that kind.
 ///
-/// A job that asks for no limit of a bounded kind gets the total itself as its limit, and counts for
-/// nothing in the sum: no single job can have more than all may have, and none is refused for a limit
-/// that nobody thought of. What asks for limits is held to the sum.
+/// What asks for limits is held to the sum. A job that asks for no limit of a bounded kind counts for
+/// nothing in it, and none is refused for a limit that nobody thought of: it gets the total itself as its
+/// limit (half of it of processes), and what all jobs have together is bounded by the cgroup they are in.
 public struct HostTotals: Hashable, Sendable {
   /// How many jobs.
   public var jobs: Int?
@@ -17,11 +17,11 @@ public struct HostTotals: Hashable, Sendable {
   public var memory: Int64?
   /// Processes and threads.
   public var pids: Int64?
-  /// No total: the weight of a job that asks for none; nil is the kernel's.
+  /// No total: the weight of all jobs together beside the rest of the host; nil is the kernel's.
   public var cpuWeight: Int64?
 
-  /// Half of what the kernel gives the host's own services: these answer beside jobs that take all
-  /// they can get. Jobs among themselves share as ever, and a host with nothing else to do is theirs.
+  /// Half of what the kernel gives each of the host's own services: these answer beside jobs that take
+  /// all they can get. Jobs among themselves share as ever, and a host with nothing else to do is theirs.
   public static let usualCPUWeight: Int64 = 50
 
   /// No bound at all.
@@ -49,6 +49,21 @@ public struct HostTotals: Hashable, Sendable {
 }
 
 extension HostTotals {
+  /// Throws where not even one job would fit, with the least that one takes.
+  func validate() throws(WorkerError) {
+    let least: [(String, Double?, Double)] = [
+      ("max-jobs", self.jobs.map(Double.init), 1), ("max-cpu", self.cpu, Limits.minCPU),
+      ("max-jobs-per-user", self.jobsPerOwner.map(Double.init), 1),
+      ("max-memory", self.memory.map(Double.init), Double(Limits.minMemory)),
+      ("max-pids", self.pids.map(Double.init), Double(Limits.minPIDs)),
+    ]
+    for (name, total, minimum) in least {
+      guard let total, !(total >= minimum) else { continue }
+      throw .invalid(
+        "\(name) must be at least \(minimum.plain), which one job takes, got \(total.plain)")
+    }
+  }
+
   /// Whether one more job fits beside those that there are.
   func check(count: Int, ofOwner: Int, owner: String) throws(WorkerError) {
     if let jobs = self.jobs, count >= jobs {
@@ -104,11 +119,11 @@ extension HostTotals {
   /// The limits that a job gets: where it asked for none, the total, if this host can enforce it.
   func filling(_ limits: Limits, _ layout: CgroupLayout) -> Limits {
     var limits = limits
-    if layout.place(of: CPU.self) != nil {
-      limits.cpu = limits.cpu ?? self.cpu
-      limits.cpuWeight = limits.cpuWeight ?? self.cpuWeight
+    if layout.place(of: CPU.self) != nil { limits.cpu = limits.cpu ?? self.cpu }
+    // One that takes all processes it can get must leave some to start others with.
+    if layout.place(of: PIDs.self) != nil {
+      limits.pids = limits.pids ?? self.pids.map { max($0 / 2, Limits.minPIDs) }
     }
-    if layout.place(of: PIDs.self) != nil { limits.pids = limits.pids ?? self.pids }
     guard limits.memory == nil, let memory = self.memory, layout.place(of: Memory.self) != nil
     else { return limits }
     // A limit of memory is one of swap, too, and a job that asked for neither shall keep its swap.

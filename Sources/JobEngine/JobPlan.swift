@@ -6,6 +6,8 @@ public struct JobPlan: Hashable, Sendable {
   public var folders: [String]
   /// What would separate it from the host.
   public var isolation: Isolation?
+  /// Why it would be refused at this moment for what other jobs have; nil: it would not.
+  public var refusal: String?
 
   /// A plan of these parts.
   public init(limits: [PlannedLimit], folders: [String]) {

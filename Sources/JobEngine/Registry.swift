@@ -64,17 +64,7 @@ struct Registry: Sendable {
       }
       return .existing(job)
     }
-    let name = spec.name.map { Key(owner: owner, text: $0) }
-    if let name, let other = self.names[name] {
-      throw WorkerError(
-        .alreadyExists,
-        "the name '\(name.text)' is taken by the unfinished job \(other): choose another, or stop it"
-      )
-    }
-    try self.totals.check(
-      count: self.held.count, ofOwner: self.unfinished[owner]?.count ?? 0, owner: owner)
-    try self.totals.check(spec.limits, beside: self.held.values)
-    try quota?.check(spec, beside: self.unfinished(of: owner), owner: owner)
+    try self.check(spec, owner: owner, quota: quota)
     let uid: UInt32
     if let user {
       uid = user.uid
@@ -88,6 +78,29 @@ struct Registry: Sendable {
     self.insert(job, isOver: false)
     self.starting += 1
     return .new(job)
+  }
+
+  /// Whether there is room for a new job, with its name.
+  func check(_ spec: JobSpec, owner: String, quota: OwnerQuota?) throws(WorkerError) {
+    if let name = spec.name, let other = self.names[Key(owner: owner, text: name)] {
+      throw WorkerError(
+        .alreadyExists,
+        "the name '\(name)' is taken by the unfinished job \(other): choose another, or stop it")
+    }
+    try self.totals.check(
+      count: self.held.count, ofOwner: self.unfinished[owner]?.count ?? 0, owner: owner)
+    try self.totals.check(spec.limits, beside: self.held.values)
+    try quota?.check(spec, beside: self.unfinished(of: owner), owner: owner)
+  }
+
+  /// Why there is none; nil: there is.
+  func refusal(of spec: JobSpec, owner: String, quota: OwnerQuota?) -> String? {
+    do throws(WorkerError) {
+      try self.check(spec, owner: owner, quota: quota)
+      return nil
+    } catch {
+      return error.message
+    }
   }
 
   /// Takes in a job of an earlier worker's.

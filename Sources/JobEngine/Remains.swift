@@ -99,43 +99,32 @@ enum Remains {
     }
   }
 
-  /// For a record that is there and cannot be read: nothing is known, and nothing is written over it.
-  static func unreadable(_ error: StoreError) -> ExitRecord {
-    ExitRecord(
+  /// For a record that is there and cannot be read: how the job ended is not known, its output is all that
+  /// is kept, and nothing is written over the record. Blocks.
+  static func unreadable(
+    _ error: StoreError, of id: JobID, in state: StateDirectory
+  ) throws(StoreError) -> ExitRecord {
+    var record = ExitRecord(
       end: nil, cause: .itself, killed: false, time: Clock.wall(), journalEnd: 0, stdoutBytes: 0,
       stderrBytes: 0, evidence: [], lost: "its exit record cannot be read: \(error)")
-  }
-
-  /// Finds the last whole record: what lies behind it was being written and is not served.
-  private static func measureOutput(
-    of id: JobID, in state: StateDirectory, into record: inout ExitRecord
-  ) throws(StoreError) {
     do throws(StoreError) {
       let folder = try StoreError.wrap { () throws(SystemError) in try state.open(id) }
-      let copy = try StoreError.wrap { () throws(SystemError) in try folder.duplicate() }
-      var reader = try JournalReader(folder: copy, jobID: id.description)
-      record.journalEnd = reader.position
-      while let (stream, bytes, end) = try reader.next(waiting: true).reached {
-        switch stream {
-        case .stdout: record.stdoutBytes = bytes
-        case .stderr: record.stderrBytes = bytes
-        }
-        record.journalEnd = end
-      }
-      // A hole: what is behind it was written, so that reading must not end before it in silence.
-      let last = try StoreError.wrap { () throws(SystemError) in
-        try JournalHeaders.bases(in: folder).last
-      }
-      guard last ?? 0 > record.journalEnd,
-        let whole = try StreamCounts.end(in: folder, jobID: id.description)
-      else { return }
-      record.journalEnd = whole.position
-      record.stdoutBytes = whole.counts.stdout
-      record.stderrBytes = whole.counts.stderr
+      if let time = self.changeTime(of: JobDirectory.exit, in: folder) { record.time = time }
+      record.journalStart = try self.bases(in: folder).first ?? 0
+      try self.takeEnd(of: id, in: folder, into: &record)
     } catch {
       if error.isShortage { throw error }
-      // Damage ends what can be served; readers meet it at the same place. No journal: no output.
+      // Damage, which readers meet, too. No journal: no output.
     }
+    return record
+  }
+
+  /// A record is written when its job ends.
+  private static func changeTime(
+    of name: String, in folder: borrowing OwnedDescriptor
+  ) -> Int64? {
+    guard let file = try? File.open(name, in: folder, O_RDONLY) else { return nil }
+    return try? FileIdentity.changeTime(of: file)
   }
 
   private static func write(_ record: ExitRecord, of id: JobID, in state: StateDirectory) {
@@ -150,18 +139,6 @@ enum Remains {
       }
     } catch {
       // Not written: the next worker on this state directory finds it lost again, and tries again.
-    }
-  }
-}
-
-extension JournalReader.Next {
-  /// How far its stream, and the journal, is known behind this; nil at the end.
-  fileprivate var reached: (stream: JournalStream, bytes: UInt64, position: UInt64)? {
-    switch self {
-    case .record(let record):
-      (record.stream, record.offset + UInt64(record.bytes.count), record.end)
-    case .gap(let gap): (gap.stream, gap.to, gap.end)
-    case .end, .wouldBlock: nil
     }
   }
 }

@@ -4,10 +4,13 @@ import JobStore
 struct Counters {
   private let contents: [String: String]
   let usage: Usage
+  /// What the kernel's log says of the end; nil where the keeper had no need of it.
+  let killReport: KillReport?
 
   init(_ record: ExitRecord) {
     self.contents = Dictionary(record.evidence.map { ($0.name, $0.content) }) { $1 }
     self.usage = Usage(record.evidence)
+    self.killReport = self.contents[KillReport.name].map { KillReport($0) }
   }
 
   /// The number behind `key` in a file of either version.
@@ -18,7 +21,8 @@ struct Counters {
 
   /// Whether memory ran out at the job's own limit, and not at one above it or on the host. v2 counts
   /// `oom` where the limit was. v1 has no count that says so on every kernel: memory.failcnt stays 0 where
-  /// memory and swap together are refused first. There the peak tells, which came up to the limit.
+  /// memory and swap together are refused first, and the failcnt of both together on some (6.18). There
+  /// the peak tells, which came up to the limit.
   func isOwnMemoryLimit(_ limits: Limits) -> Bool {
     if let events = self.contents["memory.events"],
       let count = KernelFile.value(of: "oom", in: events)
@@ -26,6 +30,9 @@ struct Counters {
       return count > 0
     }
     guard let limit = limits.memory else { return false }
+    // Whatever the limit was at that time.
+    let refusals = ["v1/memory.failcnt", "v1/memory.memsw.failcnt"].compactMap(self.number(in:))
+    if refusals.contains(where: { $0 > 0 }) { return true }
     let reached = [
       ("v1/memory.max_usage_in_bytes", limit),
       ("v1/memory.memsw.max_usage_in_bytes", limit + (limits.memorySwap ?? 0)),
@@ -46,9 +53,10 @@ struct Counters {
   func asides(isOutOfMemory: Bool, limits: Limits) -> String {
     var text = ""
     if self.usage.oomKills > 0, !isOutOfMemory {
-      text +=
-        "; the kernel killed \(Self.count(self.usage.oomKills, "process", "processes")) of it for "
-        + "lack of memory"
+      // Killed itself, but not for that: see `KillReport`.
+      let other = self.killReport == nil ? "" : "other "
+      let killed = Self.count(self.usage.oomKills, "\(other)process", "\(other)processes")
+      text += "; the kernel killed \(killed) of it for lack of memory"
     }
     if self.usage.pidsRefusals > 0 {
       text +=
@@ -111,7 +119,8 @@ struct Counters {
   /// Whole per cent; nil when it is less than one or nobody knows.
   private static func share(_ part: Duration, of wall: Duration?) -> Int? {
     guard let wall, wall > .zero else { return nil }
-    let share = Int(100 * (part / wall))
+    // The kernel's clock for stalls is another one.
+    let share = Int(100 * min(part / wall, 1))
     return share > 0 ? share : nil
   }
 

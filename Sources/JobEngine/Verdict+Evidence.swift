@@ -6,8 +6,14 @@ extension Verdict {
   /// Precedence: lost, then who ended it on purpose, then lack of memory, then its own end.
   init(_ record: ExitRecord, spec: JobSpec, startTime: Int64? = nil) {
     let counters = Counters(record)
-    let wall = startTime.map { Duration.nanoseconds(max(record.time - $0, 0)) }
-    let evidence = counters.lines(wall: wall, budget: spec.cpuTime)
+    // Stalls are counted from the first process in the job's cgroup on, before it was started.
+    let wall =
+      record.lifetime.map { Duration.nanoseconds(Int64(clamping: $0)) }
+      ?? startTime.map { Duration.nanoseconds(max(record.time - $0, 0)) }
+    var evidence = counters.lines(wall: wall, budget: spec.cpuTime)
+    if let report = counters.killReport {
+      evidence.append(report.line(kills: counters.usage.oomKills, end: record.end))
+    }
     if let why = record.lost {
       self.init(reason: .lost, message: "lost: \(why)", evidence: evidence)
       return
@@ -51,14 +57,17 @@ extension Verdict {
     _ record: ExitRecord, _ spec: JobSpec, _ counters: Counters
   ) -> (Reason, String) {
     let killed = record.end == nil || record.end == .signaled(number: 9)
-    if killed, record.signaledBy == nil, counters.usage.oomKills > 0 {
-      return (.oomKilled, "killed by the kernel: \(self.outOfMemory(spec.limits, counters))")
+    let kills = counters.usage.oomKills
+    if killed, record.signaledBy == nil, kills > 0,
+      counters.killReport?.answer(kills: kills, end: record.end) != .others
+    {
+      let why = self.outOfMemory(spec.limits, counters, record.end)
+      return (.oomKilled, "killed by the kernel: \(why)")
     }
     switch record.end {
     case .exited(let code): return (.exited, "exited with code \(code)")
     case .signaled(let number):
-      let by = record.signaledBy.map { ", sent by \($0)" } ?? ""
-      return (.signaled, "ended by signal \(self.name(number))\(by)")
+      return (.signaled, "ended by signal \(self.name(number))" + self.sender(record, number))
     case nil: return (.signaled, "ended with its PID 1, which was killed from outside")
     }
   }
@@ -79,10 +88,27 @@ extension Verdict {
     Signal(number: number)?.name ?? "\(number)"
   }
 
-  private static func outOfMemory(_ limits: Limits, _ counters: Counters) -> String {
-    guard counters.isOwnMemoryLimit(limits) else {
+  /// A program that went on after a signal may end by another one of the same number that is its own.
+  private static let soon: UInt64 = 1_000_000_000
+
+  private static func sender(_ record: ExitRecord, _ number: Int32) -> String {
+    guard let name = record.signaledBy else { return "" }
+    guard let ago = record.signaledAgo, ago > self.soon else { return ", sent by \(name)" }
+    let seconds = (Double(ago) / 1e8).rounded() / 10
+    return "; \(name) had sent \(self.name(number)) \(seconds) s before"
+  }
+
+  private static func outOfMemory(
+    _ limits: Limits, _ counters: Counters, _ end: ProcessEnd?
+  ) -> String {
+    switch counters.killReport?.place(end: end) {
+    case .group(let path):
+      return "memory ran out above the job: at the limit of the cgroup \(path) that it is in"
+    case .host: return "memory ran out above the job: on the host"
+    case nil where !counters.isOwnMemoryLimit(limits):
       return "memory ran out above the job: at the limit of a cgroup that it is in, or on the host"
+    case .job, nil:
+      return "memory limit" + (limits.memory.map { " of \($0) bytes" } ?? "") + " reached"
     }
-    return "memory limit" + (limits.memory.map { " of \($0) bytes" } ?? "") + " reached"
   }
 }

@@ -34,8 +34,8 @@ extension Worker {
         record = try Remains.settle(job, after: end, in: self.state)
       }
     } catch {
-      if error.isShortage { return self.lookLater(job) { self.keeperEnded(job, end) } }
-      record = Remains.unreadable(error)
+      // For lack of something, and for nothing else: what cannot be read is in the record.
+      return self.lookLater(job) { self.keeperEnded(job, end) }
     }
     // The name is free before anybody hears of the end and wants it.
     self.registry.change { $0.release(job) }
@@ -70,13 +70,14 @@ extension StateDirectory {
     }
   }
 
-  /// How the job ended; nil when nobody wrote that down.
+  /// How the job ended; nil when nobody wrote that down. Where it cannot be read, that is what is known.
   func exitRecord(of id: JobID) throws(StoreError) -> ExitRecord? {
     do throws(StoreError) {
       return try ExitRecord(try self.read(JobDirectory.exit, of: id))
     } catch {
       if case .system(let cause) = error, cause.errno == ENOENT { return nil }
-      throw error
+      if error.isShortage { throw error }
+      return try Remains.unreadable(error, of: id, in: self)
     }
   }
 }

@@ -20,7 +20,7 @@ extension Worker {
     let job = try self.job(id)
     if job.state.value.phase == .starting { try await job.waitUntilStarted() }
     try Self.check(job, frozen)
-    let cgroup = try await self.cgroup(of: job)
+    let cgroup = try await self.cgroup(of: job, toFreeze: frozen)
     guard let freezer = CgroupFreezer(unified: cgroup.unified, legacy: cgroup.legacy) else {
       if try await self.isEnding(job, cgroup) { try Self.check(job, frozen) }
       throw WorkerError(
@@ -41,6 +41,14 @@ extension Worker {
       .failedPrecondition,
       "job \(id) could not be \(frozen ? "paused" : "resumed") within \(Self.patience / 1000) s: it "
         + "is being ended, or a process of it is stuck in the kernel; it goes on")
+  }
+
+  /// Of a job that may end and be removed meanwhile, with the plan that tells of its group.
+  func cgroup(of job: Job, toFreeze frozen: Bool) async throws(WorkerError) -> Cgroup {
+    do throws(WorkerError) { return try await self.cgroup(of: job) } catch {
+      try Self.check(job, frozen)
+      throw error
+    }
   }
 
   /// On a thread of its own: a process that is stuck in the kernel must not hold up other jobs.

@@ -3,14 +3,18 @@ import Linux
 extension Worker {
   /// Tells what `start` would make of `spec`: what is written where for its limits, what cannot be
   /// enforced, and what would separate the job from the host. Limits are tried in an empty cgroup,
-  /// which is removed again; starts nothing.
-  public func plan(_ spec: JobSpec) async throws(WorkerError) -> JobPlan {
+  /// which is removed again; starts nothing. `owner` and `quota` are as for `start`.
+  public func plan(
+    _ spec: JobSpec, owner: String = "", quota: OwnerQuota? = nil
+  ) async throws(WorkerError) -> JobPlan {
     try spec.validate()
+    let spec = try spec.settled(self.configuration)
     try self.checkPrivileges()
     let launcher = self.launcher
     let user = try await self.resolve(spec)
     var plan = try await Self.threads.run { () throws(WorkerError) in try launcher.plan(spec) }
     plan.isolation = Isolation(planned: spec, user: user)
+    plan.refusal = self.registry.read { $0.refusal(of: spec, owner: owner, quota: quota) }
     return plan
   }
 }
@@ -18,12 +22,12 @@ extension Worker {
 extension Launcher {
   /// Blocks.
   fileprivate func plan(_ spec: JobSpec) throws(WorkerError) -> JobPlan {
-    try CgroupRoot.prepare(self.layout)
+    try self.group.prepare()
     let survey = self.survey(spec, try self.hostMounts())
     let disks = survey.host.disks.all
     let cgroups = CgroupPlan(
       id: .random(), limits: survey.enforceable, disks: disks, layout: self.layout)
-    let (cgroup, held) = try Cgroup.make(cgroups, bestEffort: true)
+    let (cgroup, held) = try Cgroup.make(cgroups, bestEffort: true, in: self.group)
     cgroup.remove()
     return JobPlan(survey, cgroups, applied: survey.applied(held), disks: disks)
   }

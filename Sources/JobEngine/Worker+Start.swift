@@ -78,7 +78,7 @@ extension Worker {
 
   var launcher: Launcher {
     Launcher(
-      state: self.state, layout: self.layout, hidden: self.hidden.withLock { $0 },
+      state: self.state, group: self.jobsGroup, hidden: self.hidden.withLock { $0 },
       totals: self.configuration.totals,
       networkProgram: NetworkProgram(folders: self.configuration.networkProgramFolders),
       mounts: self.hostMounts)

@@ -27,7 +27,7 @@ extension Worker {
     return job.status()
   }
 
-  /// Signals a job's process group; a paused job gets it when it is resumed.
+  /// Signals a job's process group; a paused job gets it when it is resumed, and KILL (9) at once.
   public func signal(
     _ id: JobID, _ signal: Int32, by identity: String = ""
   ) async throws(WorkerError) {

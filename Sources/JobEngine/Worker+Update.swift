@@ -27,7 +27,7 @@ extension Worker {
     return try await self.status(id)
   }
 
-  private func change(
+  func change(
     _ job: Job, from old: Limits, to new: Limits, _ changes: Limits, _ quota: OwnerQuota?
   ) async throws(WorkerError) {
     try new.validate()
@@ -42,7 +42,8 @@ extension Worker {
       job.state.change { $0.updated(new, applied) }
     } catch {
       self.registry.change { $0.takeBack(old, of: job) }
-      _ = try await self.isEnding(job, try await self.cgroup(of: job))
+      // A job that was removed meanwhile has no plan any more to find its group by.
+      if let cgroup = try? await self.cgroup(of: job) { _ = try await self.isEnding(job, cgroup) }
       guard job.state.value.isOver else { throw error }
       throw WorkerError(
         .failedPrecondition, "job \(job.id) has finished: there is nothing to change")

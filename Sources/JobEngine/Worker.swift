@@ -45,7 +45,7 @@ public final class Worker: Sendable {
   static let searchers = BlockingThreads(name: "searchers", count: 2)
 
   let configuration: WorkerConfiguration
-  let layout: CgroupLayout
+  let jobsGroup: JobsGroup
   let state: StateDirectory
   let events: EventThread
   let registry: Watched<Registry>
@@ -59,12 +59,12 @@ public final class Worker: Sendable {
   let endings = Watched(0)
 
   init(
-    _ configuration: WorkerConfiguration, layout: CgroupLayout, state: StateDirectory,
+    _ configuration: WorkerConfiguration, jobsGroup: JobsGroup, state: StateDirectory,
     events: EventThread, prepared: PreparedJobs, lasting: LastingIDs = LastingIDs()
   ) {
     self.configuration = configuration
     self.hidden = Lock(configuration.hiddenPaths)
-    self.layout = layout
+    self.jobsGroup = jobsGroup
     self.state = state
     self.events = events
     self.prepared = prepared
@@ -78,9 +78,11 @@ public final class Worker: Sendable {
   /// time may have it open.
   public static func open(_ configuration: WorkerConfiguration) async throws(WorkerError) -> Worker
   {
-    let (layout, state, lasting) = try await self.threads.run { () throws(WorkerError) in
+    try configuration.validate()
+    let (group, state, lasting) = try await self.threads.run { () throws(WorkerError) in
       let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
-      return (try self.layout(configuration), state, try LastingIDFolder(in: state).read())
+      let group = try self.jobsGroup(configuration, of: state)
+      return (group, state, try LastingIDFolder(in: state).read())
     }
     let prepared: PreparedJobs
     let events: EventThread
@@ -91,7 +93,7 @@ public final class Worker: Sendable {
       throw WorkerError(.internal, "cannot start the engine's event thread: \(error)")
     }
     let worker = Worker(
-      configuration, layout: layout, state: state, events: events, prepared: prepared,
+      configuration, jobsGroup: group, state: state, events: events, prepared: prepared,
       lasting: lasting)
     do throws(WorkerError) {
       try await Self.threads.run { () throws(WorkerError) in try worker.adopt() }
@@ -104,7 +106,7 @@ public final class Worker: Sendable {
   }
 
   /// `v2`, `v1` or `hybrid` (cgroup2 without controllers beside v1).
-  public var cgroupVersion: String { self.layout.version }
+  public var cgroupVersion: String { self.jobsGroup.layout.version }
 
   /// What was found in the state directory and could not be read; it was left as it is.
   public var problems: [String] { self.foundProblems.withLock { $0 } }
@@ -112,8 +114,8 @@ public final class Worker: Sendable {
   /// Checks that jobs can be started at all and makes the cgroups ready; throws with what is missing.
   public func prepare() async throws(WorkerError) {
     try self.checkPrivileges()
-    let layout = self.layout
-    try await Self.threads.run { () throws(WorkerError) in try CgroupRoot.prepare(layout) }
+    let group = self.jobsGroup
+    try await Self.threads.run { () throws(WorkerError) in try group.prepare() }
   }
 
   /// What is known of a job now.
@@ -180,6 +182,7 @@ public final class Worker: Sendable {
     await Self.threads.run { self.prepared.close(in: self.state) }
     // An end that was seen is written down before another worker may look.
     await self.endings.waitUncancelled { $0 == 0 }
+    await Self.threads.run { self.jobsGroup.remove() }
     self.state.unlock()
   }
 }
@@ -195,20 +198,19 @@ extension Worker {
   func noSuchJob(_ id: JobID) -> WorkerError { WorkerError(.notFound, "no such job '\(id)'") }
 
   func checkPrivileges() throws(WorkerError) {
-    let uid = CurrentProcess.effectiveUID
-    guard uid != 0 else { return }
-    throw WorkerError(
-      .failedPrecondition,
-      "jobs need root, and this worker runs as uid \(uid): missing are namespaces and mounts "
-        + "(CAP_SYS_ADMIN), change of user (CAP_SETUID, CAP_SETGID), the cgroup tree "
-        + "(CAP_DAC_OVERRIDE) and signals to jobs (CAP_KILL); start it as root")
+    let problem = Privileges.problem(uid: CurrentProcess.effectiveUID) {
+      CurrentProcess.hasCapability($0)
+    }
+    if let problem { throw WorkerError(.failedPrecondition, problem) }
   }
 
-  private static func layout(
-    _ configuration: WorkerConfiguration
-  ) throws(WorkerError) -> CgroupLayout {
+  private static func jobsGroup(
+    _ configuration: WorkerConfiguration, of state: StateDirectory
+  ) throws(WorkerError) -> JobsGroup {
     do throws(SystemError) {
-      return try CgroupLayout.detect(root: configuration.cgroupRoot)
+      return JobsGroup(
+        in: try CgroupLayout.detect(root: configuration.cgroupRoot),
+        of: try FileIdentity(of: File.openFolder(state.path)), totals: configuration.totals)
     } catch {
       throw WorkerError(.failedPrecondition, "cannot find out about cgroups: \(error)")
     }

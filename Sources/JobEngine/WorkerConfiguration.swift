@@ -38,3 +38,17 @@ public struct WorkerConfiguration: Sendable {
     self.stateDirectory = stateDirectory
   }
 }
+
+extension WorkerConfiguration {
+  /// Throws where it leaves no room for any job.
+  func validate() throws(WorkerError) {
+    try self.totals.validate()
+    let quotas = [
+      ("output-quota", self.defaultOutputQuota), ("output-quota-max", self.maxOutputQuota ?? .max),
+    ]
+    for (name, quota) in quotas where quota < JobSpec.leastOutput {
+      throw .invalid(
+        "\(name) must be at least \(JobSpec.leastOutput) bytes (256 KiB), got \(quota)")
+    }
+  }
+}

@@ -55,5 +55,7 @@ enum Aftermath {
       }
     }
     self.removeLegacy(plan.cgroupsV1)
+    // The last one out: there may never be another server to do it. EBUSY where jobs are left.
+    for folder in plan.jobsGroup { try? File.removeFolder(path: folder) }
   }
 }

@@ -4,9 +4,11 @@ import Linux
 
 /// What a keeper works with, made before the job is: journal, orders, timer.
 struct Desk: ~Copyable {
-  let journal: JournalWriter
+  var journal: JournalWriter
   let control: OwnedDescriptor
   let timer: TimerDescriptor
+  /// First of all, as it counts from here on.
+  var witness = Witness()
 
   init(folder: borrowing OwnedDescriptor, plan: LaunchPlan) throws(SystemError) {
     let journal = try JournalWriter(

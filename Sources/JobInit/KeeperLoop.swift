@@ -12,10 +12,12 @@ struct KeeperLoop: ~Copyable {
   private let timer: TimerDescriptor
   private var journal: JournalWriter
   private var state: KeeperState
+  private var witness: Witness
   private var messageBytes: [UInt8] = []
   private var controlBytes: [UInt8] = []
   private var isReading = [JournalStream.stdout: true, .stderr: true]
-  /// There is no room for output: the job waits at its pipes, or is being ended.
+  /// The quota has no room, for good: the job waits at its pipes, or is being ended. A disk without room is
+  /// another matter: see `JournalWriter.isHolding`.
   private var isFull = false
   /// PID 1 closes its end before the last of its namespace is dead, and that may take long.
   private var isListening = true
@@ -33,6 +35,7 @@ struct KeeperLoop: ~Copyable {
     self.control = desk.control
     self.timer = desk.timer
     self.journal = desk.journal
+    self.witness = desk.witness
     self.state = KeeperState(
       timeout: plan.timeout, timeoutGrace: plan.timeoutGrace, budget: CPUBudget(plan))
   }
@@ -44,7 +47,7 @@ struct KeeperLoop: ~Copyable {
       // poll(2) with good descriptors fails only for lack of memory. There is no way on then: the
       // job dies with this process, and the engine lists it as lost.
       guard (try? Poll.wait(&entries, milliseconds: self.pause)) != nil else { _exit(1) }
-      if self.journal.isHolding { self.isFull = !self.journal.writeHeld() }
+      if self.journal.isHolding { _ = self.journal.writeHeld() }
       // An end that PID 1 has told of was not brought about by the order or the timer that woke us.
       if self.isListening, entries[..<3].contains(where: { $0.revents != 0 }) {
         self.readMessages()
@@ -71,6 +74,7 @@ struct KeeperLoop: ~Copyable {
     self.journal.finish()
     // 2. Counters, before the cgroups that hold them go.
     let evidence = Aftermath.evidence(self.plan)
+    self.witness.jobEnded()
     Aftermath.removeCgroups(self.plan)
     if self.state.isRunning {
       // 3. The record, once what it promises is on disk; its presence tells everybody.
@@ -105,7 +109,13 @@ struct KeeperLoop: ~Copyable {
       journalEnd: self.journal.end, stdoutBytes: self.journal.bytes(of: .stdout),
       stderrBytes: self.journal.bytes(of: .stderr), evidence: evidence)
     record.signaledBy = self.state.signaledBy
+    record.signaledAgo = self.state.signaledAgo
+    record.lifetime = self.witness.lifetime
+    if self.state.wasKilledUnasked, Witness.sawOOMKill(evidence) {
+      record.evidence.append(self.witness.killReport(of: self.plan))
+    }
     record.untold = self.journal.untold
+    record.journalStart = self.journal.start
     return record
   }
 
@@ -117,7 +127,8 @@ struct KeeperLoop: ~Copyable {
   private func entries() -> [pollfd] {
     // The job runs from its exec on, and PID 1 says so afterwards: what the output brings about must not
     // come first, or a job that ran would end as one that never started, without a record.
-    let reading = self.isFull || !self.state.isRunning ? [:] : self.isReading
+    let isWaiting = self.isFull || self.journal.isHolding || !self.state.isRunning
+    let reading = isWaiting ? [:] : self.isReading
     return [
       Self.entry(self.isListening ? self.birth.messages.rawValue : -1),
       Self.entry(self.control.rawValue),
@@ -200,7 +211,10 @@ extension KeeperLoop {
   }
 
   /// The start record first: whoever hears of the start may look for it at once.
-  private func announce() {
+  private mutating func announce() {
+    if let target = self.state.target {
+      self.witness.targetStarted(target, under: self.birth.pid)
+    }
     do throws(SystemError) {
       let record = StartRecord(
         bootID: try ProcessIdentity.bootID(), keeper: try .current,
@@ -218,6 +232,8 @@ extension KeeperLoop {
     case .endOfFile: self.isReading[stream] = false
     case .bytes, .wouldBlock: break
     case .full:
+      // What is held may be written in this same turn, by the copy of the other stream.
+      guard !self.journal.isHolding else { break }
       self.isFull = true
       if self.plan.outputQuota.whenFull == .stop { self.perform(self.state.onQuotaFull()) }
     }

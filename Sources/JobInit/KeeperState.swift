@@ -21,14 +21,23 @@ struct KeeperState: Hashable {
   private(set) var end: ProcessEnd?
   private(set) var failure: InitFailure?
   private(set) var isRunning = false
+  /// As PID 1 counts it.
+  private(set) var target: Int32?
   /// Nanoseconds on the boot clock at which something is due.
   private(set) var timeoutAt: UInt64?
   private(set) var killAt: UInt64?
 
   private(set) var isPaused = false
   private var budget: CPUBudget?
+  private struct Sender: Hashable {
+    let name: String
+    /// When it reached PID 1; nil while that is frozen.
+    var time: UInt64?
+  }
   /// The last signal passed on for each number, and who asked for it.
-  private var senders: [Int32: String] = [:]
+  private var senders: [Int32: Sender] = [:]
+  private var endedAt: UInt64?
+  private var wasSentKill = false
 
   private let timeout: UInt64?
   private let timeoutGrace: UInt64
@@ -46,15 +55,33 @@ struct KeeperState: Hashable {
 
   /// Who sent the signal that ended the job, where that is known.
   var signaledBy: String? {
+    self.endingSender?.name
+  }
+
+  /// How many nanoseconds before the end that was.
+  var signaledAgo: UInt64? {
+    guard let endedAt, let sender = self.endingSender else { return nil }
+    let time = sender.time ?? endedAt
+    return endedAt > time ? endedAt - time : 0
+  }
+
+  private var endingSender: Sender? {
     guard case .signaled(let number)? = self.end else { return nil }
     return self.senders[number]
   }
 
+  /// Whether it was killed, and neither by us nor by anybody we know of.
+  var wasKilledUnasked: Bool {
+    guard self.cause == .itself, self.endingSender == nil else { return false }
+    return self.end == nil || self.end == .signaled(number: 9)
+  }
+
   mutating func onMessage(_ message: InitMessage, now: UInt64) -> [Action] {
     switch message {
-    case .started:
+    case .started(let pid):
       guard !self.isRunning else { return [] }  // a root job may write to PID 1's pipe
       self.isRunning = true
+      self.target = pid
       self.timeoutAt = self.timeout.map { Self.add(now, $0) }
       self.budget?.begin(now: now)
       return [.announce]
@@ -63,7 +90,7 @@ struct KeeperState: Hashable {
       return []
     case .ended(let end):
       // What comes from here on did not end the job and is no part of the verdict.
-      self.end = self.end ?? end
+      if self.end == nil { (self.end, self.endedAt) = (end, now) }
       self.timeoutAt = nil
       self.killAt = nil
       self.budget?.end()
@@ -75,8 +102,13 @@ struct KeeperState: Hashable {
   mutating func onControl(_ message: ControlMessage, now: UInt64) -> [Action] {
     switch message {
     case .signal(let number, let by):
-      if self.end == nil, !by.isEmpty { self.senders[number] = by }
-      return [.forward(number)]
+      if self.end == nil, !by.isEmpty {
+        self.senders[number] = Sender(name: by, time: self.isPaused ? nil : now)
+      }
+      guard number == 9 else { return [.forward(number)] }
+      // It does not wait for a resume, but for PID 1, which has to be thawed to pass it on.
+      self.wasSentKill = true
+      return [.forward(number)] + self.resume(now: now)
     case .pause: return self.pause()
     case .resume: return self.resume(now: now)
     case .stop(let signal, let grace, let by):
@@ -104,7 +136,9 @@ struct KeeperState: Hashable {
 
   /// Not while it is being ended: that must not be put off.
   private mutating func pause() -> [Action] {
-    guard self.isRunning, self.end == nil, self.cause == .itself else { return [] }
+    guard self.isRunning, self.end == nil, self.cause == .itself, !self.wasSentKill else {
+      return []
+    }
     self.isPaused = true
     self.budget?.end()  // what is frozen uses no processor time
     return [.freeze]
@@ -114,6 +148,9 @@ struct KeeperState: Hashable {
     guard self.isPaused else { return [] }
     self.isPaused = false
     self.budget?.begin(now: now)
+    for number in self.senders.keys where self.senders[number]?.time == nil {
+      self.senders[number]?.time = now
+    }
     return [.thaw]
   }
 

@@ -13,9 +13,10 @@ enum SpareKeeper {
     Keeper.becomeQuiet()
     do throws(InitFailure) {
       let early = try Keeper.plan(in: folder)
-      let desk = try Keeper.desk(folder, early)
+      var desk = try Keeper.desk(folder, early)
       let birth = try BirthAhead.clone(early, hasNetwork: Network.makeAhead())
       try birth.waitUntilReady()
+      let ready = Clock.boot()
       self.warmUp(early)
       Handshake.tell(engine)
       guard let pipe = self.wait(for: engine, birth) else {
@@ -26,6 +27,7 @@ enum SpareKeeper {
       _ = consume engine
       do throws(InitFailure) {
         let plan = try Keeper.plan(in: folder)
+        desk.witness.jobCame(ready: ready)  // before PID 1 hears of it
         let born = try birth.take(plan)
         Keeper.live(
           folder: folder, lock: lock, engine: answer, plan: plan, desk: desk, birth: born)

@@ -9,7 +9,9 @@ package protocol JobWorker: Sendable {
     _ spec: JobSpec, owner: String, requestID: String?, requestDigest: String?,
     quota: OwnerQuota?
   ) async throws(WorkerError) -> JobStatus
-  func plan(_ spec: JobSpec) async throws(WorkerError) -> JobPlan
+  func plan(
+    _ spec: JobSpec, owner: String, quota: OwnerQuota?
+  ) async throws(WorkerError) -> JobPlan
   func stop(
     _ id: JobID, signal: Int32, grace: Duration, by identity: String,
     ordered: @Sendable () -> Void

@@ -7,7 +7,14 @@ extension Worker_V1_PlanJobResponse {
   init(_ plan: JobPlan, cgroupVersion: String) {
     self.init()
     self.limits = plan.limits.map { Worker_V1_PlannedLimit($0) }
-    self.startable = plan.limits.allSatisfy { $0.unenforced == nil }
+    if let refusal = plan.refusal {
+      self.limits.append(
+        .with {
+          $0.name = "start"
+          $0.unenforced = refusal
+        })
+    }
+    self.startable = self.limits.allSatisfy(\.unenforced.isEmpty)
     self.cgroupVersion = cgroupVersion
     self.cgroupFolders = plan.folders
     if let isolation = plan.isolation { self.isolation = Worker_V1_Isolation(isolation) }

@@ -49,6 +49,8 @@ package struct ExitRecord: Hashable, Sendable {
   package var killed: Bool
   /// Nanoseconds since 1970.
   package var time: Int64
+  /// Where the oldest segment begins that is kept; nothing before it may be missing later.
+  package var journalStart: UInt64 = 0
   /// The journal's end, and the bytes of each stream: what every reader must reach.
   package var journalEnd: UInt64
   package var stdoutBytes: UInt64
@@ -56,6 +58,10 @@ package struct ExitRecord: Hashable, Sendable {
   package var evidence: [Evidence]
   /// Who sent the signal that ended it, if that was done by SignalJob.
   package var signaledBy: String?
+  /// Nanoseconds between that signal, or the resume that let it through, and the end.
+  package var signaledAgo: UInt64?
+  /// Nanoseconds in which the job's processes could wait for something: its set-up and its run.
+  package var lifetime: UInt64?
   /// Set by the engine alone, for a job whose keeper is gone: why it is lost.
   package var lost: String?
   package var untold: Untold?
@@ -94,7 +100,10 @@ extension ExitRecord {
     }
     fields.append("killed", self.killed ? 1 : 0)
     fields.append("signaled.by", self.signaledBy)
+    fields.append("signaled.ago", self.signaledAgo)
+    fields.append("lifetime", self.lifetime)
     fields.append("time", self.time)
+    fields.append("journal.start", self.journalStart)
     fields.append("journal", self.journalEnd)
     fields.append("stdout", self.stdoutBytes)
     fields.append("stderr", self.stderrBytes)
@@ -120,12 +129,15 @@ extension ExitRecord {
       ?? fields.number("cause.output").map { .output($0) } ?? .itself
     self.killed = fields["killed"] == "1"
     self.time = try fields.required("time")
+    self.journalStart = try fields.required("journal.start")
     self.journalEnd = try fields.required("journal")
     self.stdoutBytes = try fields.required("stdout")
     self.stderrBytes = try fields.required("stderr")
     self.evidence = zip(fields.all("evidence.name"), fields.all("evidence"))
       .map { Evidence(name: $0, content: $1) }
     self.signaledBy = fields["signaled.by"]
+    self.signaledAgo = fields.number("signaled.ago")
+    self.lifetime = fields.number("lifetime")
     self.lost = fields["lost"]
     self.untold = Untold(fields)
   }

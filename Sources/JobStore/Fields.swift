@@ -1,9 +1,12 @@
+import Linux
+
 /// The form of the small files of a job: `key=value` pairs, each ended by a NUL.
 ///
 /// DESIGN: the form of environ(5). No value of ours can hold a NUL (program arguments, paths and the
 /// kernel's files cannot), so nothing is escaped, order and repetition are kept, and
-/// `tr '\0' '\n' < file` shows it. The first pair names kind and version, the last is `end=`: a file
-/// without it was cut short and is refused.
+/// `tr '\0' '\n' < file` shows it. The first pair names kind and version, the last is `end=` and the
+/// checksum of all before it: a file without it was cut short, and one that it does not fit was damaged;
+/// both are refused.
 package struct Fields: Hashable, Sendable {
   package struct Pair: Hashable, Sendable {
     package let key: String
@@ -53,9 +56,9 @@ package struct Fields: Hashable, Sendable {
 extension Fields {
   package func encoded(kind: String) -> [UInt8] {
     var bytes: [UInt8] = []
-    self.write("worker-\(kind)", "1", into: &bytes)
+    self.write("worker-\(kind)", Self.version, into: &bytes)
     for pair in self.pairs { self.write(pair.key, pair.value, into: &bytes) }
-    self.write("end", "", into: &bytes)
+    self.write(Self.end, Self.checksum(bytes, count: bytes.count), into: &bytes)
     return bytes
   }
 
@@ -68,14 +71,27 @@ extension Fields {
       let key = String(decoding: part[..<equals], as: UTF8.self)
       self.append(key, String(decoding: part[part.index(after: equals)...], as: UTF8.self))
     }
-    guard self.pairs.first == Pair(key: "worker-\(kind)", value: "1") else {
-      throw .malformed("\(kind): not a '\(kind)' file of version 1")
+    guard self.pairs.first == Pair(key: "worker-\(kind)", value: Self.version) else {
+      throw .malformed("\(kind): not a '\(kind)' file of version \(Self.version)")
     }
-    guard self.pairs.last == Pair(key: "end", value: "") else {
+    guard let last = self.pairs.last, last.key == Self.end else {
       throw .malformed("\(kind): cut short")
+    }
+    let checked = bytes.dropLast().lastIndex(of: 0).map { $0 + 1 } ?? 0
+    guard last.value == Self.checksum(bytes, count: checked) else {
+      throw .malformed("\(kind): wrong checksum")
     }
     self.pairs.removeFirst()
     self.pairs.removeLast()
+  }
+
+  private static let version = "2"
+  private static let end = "end"
+
+  /// CRC-32C of the first `count` bytes, as 8 hexadecimal digits.
+  private static func checksum(_ bytes: [UInt8], count: Int) -> String {
+    let digits = String(Checksum.crc32c(bytes, 0..<count), radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
   }
 
   private func write(_ key: String, _ value: String, into bytes: inout [UInt8]) {

@@ -54,6 +54,8 @@ package struct LaunchPlan: Hashable, Sendable {
   package var cgroup2: String?
   /// v1 folders to attach to by their `tasks` files.
   package var cgroupsV1: [String] = []
+  /// The folders of the cgroup that all jobs of the server are in: the last job takes them away.
+  package var jobsGroup: [String] = []
   /// Files to read at the end, in order: the name they get and the path.
   package var evidence: [ExitRecord.Evidence] = []
   /// Nanoseconds from the start until the job is ended.
@@ -132,6 +134,7 @@ extension LaunchPlan {
     fields.append("seccomp", self.deniesSystemCalls ? "on" : "off")
     fields.append("cgroup2", self.cgroup2)
     fields.append("cgroup1", all: self.cgroupsV1)
+    fields.append("jobs-group", all: self.jobsGroup)
     for evidence in self.evidence {
       fields.append("evidence.name", evidence.name)
       fields.append("evidence", evidence.content)
@@ -170,6 +173,7 @@ extension LaunchPlan {
     self.deniesSystemCalls = fields["seccomp"] != "off"
     self.cgroup2 = fields["cgroup2"]
     self.cgroupsV1 = fields.all("cgroup1")
+    self.jobsGroup = fields.all("jobs-group")
     self.evidence = zip(fields.all("evidence.name"), fields.all("evidence"))
       .map { ExitRecord.Evidence(name: $0, content: $1) }
     self.timeout = fields.number("timeout")

@@ -19,6 +19,11 @@ package struct FileIdentity: Hashable, Sendable {
     self.init(status)
   }
 
+  /// In hexadecimal digits and a dash: no other file's, as long as this one is there.
+  package var text: String {
+    "\(String(self.device, radix: 16))-\(String(self.inode, radix: 16))"
+  }
+
   fileprivate init(_ status: stat) {
     self.device = UInt64(status.st_dev)
     self.inode = UInt64(status.st_ino)

@@ -46,6 +46,33 @@ import Testing
     #expect(lines.contains("memory peak:  1.5M"))
   }
 
+  @Test func updateShowsLimitsAsStatusDoes() {
+    var job = Self.job("aaaaaaaaaaaaaaaa", command: ["true"])
+    job.applied["memory"] = .with {
+      $0.file = "memory.max"
+      $0.value = "4096"
+    }
+    job.applied["memoryHigh"] = .with { $0.unenforced = "cgroup v1 has none" }
+    #expect(
+      UpdateCommand.text(job)
+        == "memory: memory.max = 4096\nmemoryHigh: NOT ENFORCED: cgroup v1 has none\n")
+  }
+
+  @Test func aPlanShowsThatThereIsNoRoom() {
+    let plan = Worker_V1_PlanJobResponse.with {
+      $0.cgroupVersion = "v2"
+      $0.limits = [
+        .with {
+          $0.name = "start"
+          $0.unenforced = "this host has 3 unfinished jobs"
+        }
+      ]
+    }
+    #expect(
+      PlanPage(plan).text.hasSuffix(
+        "\nno limit was asked for\nstart: REFUSED: this host has 3 unfinished jobs\n"))
+  }
+
   @Test func controlCharactersDoNotReachTheTerminal() {
     #expect(Printable.escaped("a\nb\u{1b}[31m\u{9b}") == "a b\\u{1b}[31m\\u{9b}")
     #expect(Printable.command(["a\u{7}", ""]) == "'a\\u{7}' ''")

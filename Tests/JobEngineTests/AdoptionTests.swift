@@ -141,6 +141,36 @@ import Testing
     await second.close()
   }
 
+  @Test func aDamagedExitRecordIsToldAndTheOutputIsRead() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    let job = try await first.start(shell("echo x; echo y >&2; exit 6"), owner: "alice")
+    _ = try await first.wait(job.id)
+    await first.close()
+    let state = try File.openFolder("\(folder.path)/state/jobs/\(job.id)")
+    var bytes = try File.read(JobDirectory.exit, in: state)
+    bytes[bytes.count - 2] ^= 1  // a digit of its checksum
+    try File.replace(JobDirectory.exit, in: state, with: bytes)
+
+    let second = try await Worker.open(configuration(folder))
+    #expect(second.problems.isEmpty)
+    let status = try await second.status(job.id)
+    #expect(status.state == .finished)
+    #expect(status.verdict?.reason == .lost)
+    #expect(
+      status.verdict?.message == "lost: its exit record cannot be read: exit: wrong checksum")
+    #expect(status.outputBytes == 4)
+    let output = try await collect(second.output(of: job.id))
+    #expect(output.text == "x\n" && output.errorText == "y\n")
+    #expect(output.end?.complete == true && output.end?.stderrBytes == 2)
+    await second.close()
+    // Nothing is written over it, and it says the same to the next.
+    #expect(try File.read(JobDirectory.exit, in: state) == bytes)
+    let third = try await Worker.open(configuration(folder))
+    #expect(try await third.status(job.id) == status)
+    await third.close()
+  }
+
   @Test func unreadableFolderIsReportedAndLeftAlone() async throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/state/jobs/0123456789abcdef"

@@ -51,7 +51,7 @@ import Testing
       let job = try await worker.start(JobSpec(command: ["sleep", "1000"]), owner: "alice")
       let process = try Bystander()
       let group = try #require(
-        try CgroupLayout.detect(root: nil).legacy.lazy
+        worker.jobsGroup.layout.legacy.lazy
           .map { CgroupPlan.path(job.id, in: $0.folder) }.first(where: File.exists(path:)))
       try File.writeText("\(process.identity.pid)", to: "\(group)/cgroup.procs")
       _ = try await worker.stop(job.id, grace: .zero, by: "alice")

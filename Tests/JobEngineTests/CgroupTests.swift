@@ -1,3 +1,4 @@
+import Glibc
 import JobStore
 import Linux
 import Testing
@@ -117,6 +118,18 @@ import Testing
     #expect(layout.legacy.count == 2)
   }
 
+  /// What the kernel has for cgroup2 alone, and v1 did not take, is of no use to anybody here.
+  @Test func hybridHostWhoseUnifiedControllersNobodyUses() {
+    let mounts = [
+      "/ /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory",
+      "/ /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
+    ]
+    let membership = "4:memory:/\n0::/\n"
+    #expect(self.layout(mounts, membership, controllers: ["hugetlb"]).version == "hybrid")
+    #expect(self.layout(mounts, membership, controllers: ["hugetlb", "pids"]).version == "v2")
+    #expect(self.layout([mounts[1]], "0::/\n", controllers: ["hugetlb"]).version == "v2")
+  }
+
   @Test func legacyHost() {
     let layout = self.layout(
       ["/ /cg/pids rw - cgroup cgroup rw,pids"], "2:pids:/\n1:name=systemd:/x\n")
@@ -230,6 +243,23 @@ import Testing
     var applied = AppliedLimits(bestEffort: true)
     try applied.apply(setting, in: folder.path, swaps: "head\n/dev/sda2 partition 1 0 -2\n")
     #expect(applied.byName["memorySwap"]?.unenforced?.contains("swapaccount=1") == true)
+  }
+
+  /// What was refused once would be again, and is as it was.
+  @Test func ofAChangeThatFailsOnlyWhatWasWrittenIsSetBack() throws {
+    let folder = try TemporaryFolder()
+    let root = try File.openFolder(folder.path)
+    try File.replace("cpu.max", in: root, with: Array("100000 100000\n".utf8))
+    // Can be read, and refuses whatever is written.
+    symlink("/proc/version", "\(folder.path)/pids.max")
+    var new = Limits()
+    new.cpu = 2
+    new.pids = 10
+    let cgroup = Cgroup(unified: folder.path, legacy: [])
+    let change = try CgroupChange(cgroup, from: Limits(), to: new, disks: [])
+    let error = #expect(throws: WorkerError.self) { try change.apply() }
+    #expect(error?.message.hasSuffix("; nothing was changed") == true, "\(error?.message ?? "")")
+    #expect(try File.readText("\(folder.path)/cpu.max") == "100000 100000\n")
   }
 
   @Test func controllersAreHandedOnToTheJobs() throws {

@@ -48,6 +48,15 @@ import Testing
       ("v1/memory.memsw.max_usage_in_bytes", "67108864\n"),
     ],
     [("v1/memory.oom_control", "oom_kill 1\n")],
+    // The peak was below the present limit, and at the one there was.
+    [
+      ("v1/memory.oom_control", "oom_kill 1\n"), ("v1/memory.max_usage_in_bytes", "33554432\n"),
+      ("v1/memory.failcnt", "3\n"),
+    ],
+    [
+      ("v1/memory.oom_control", "oom_kill 1\n"), ("v1/memory.max_usage_in_bytes", "33554432\n"),
+      ("v1/memory.failcnt", "0\n"), ("v1/memory.memsw.failcnt", "1\n"),
+    ],
   ])
   func theOwnMemoryLimitIsNamed(evidence: [(String, String)]) {
     let verdict = self.verdict(end: .signaled(number: 9), evidence: evidence) {
@@ -119,6 +128,38 @@ import Testing
     let killed = self.verdict(
       end: .signaled(number: 9), signaledBy: "bob", evidence: [("memory.events", "oom_kill 1\n")])
     #expect(killed.reason == .signaled)
+  }
+
+  /// One that went on after the signal may have ended by one of its own.
+  @Test(
+    arguments: [
+      (nil, ", sent by bob"), (1_000_000_000, ", sent by bob"),
+      (1_520_000_000, "; bob had sent TERM 1.5 s before"),
+    ] as [(UInt64?, String)])
+  func aSenderOfLongAgoIsNotSaidToHaveEndedIt(ago: UInt64?, text: String) {
+    var record = ExitRecord(
+      end: .signaled(number: 15), cause: .itself, killed: false, time: 0, journalEnd: 0,
+      stdoutBytes: 0, stderrBytes: 0, evidence: [])
+    record.signaledBy = "bob"
+    record.signaledAgo = ago
+    let verdict = Verdict(record, spec: JobSpec(command: ["true"]))
+    #expect(verdict.reason == .signaled)
+    #expect(verdict.message == "ended by signal TERM\(text)")
+  }
+
+  /// Stalls count from the birth of the cgroup on, the start comes later.
+  @Test func noShareIsMoreThanAll() {
+    var record = ExitRecord(
+      end: .exited(code: 0), cause: .itself, killed: false, time: 10_000_000, journalEnd: 0,
+      stdoutBytes: 0, stderrBytes: 0,
+      evidence: [.init(name: "cpu.pressure", content: "some avg10=0.00 total=245000\n")])
+    record.lifetime = 980_000_000
+    func evidence() -> [String] {
+      Verdict(record, spec: JobSpec(command: ["true"]), startTime: 0).evidence
+    }
+    #expect(evidence() == ["cpu.pressure: stalled for 0.245 s, 25 % of its time"])
+    record.lifetime = nil
+    #expect(evidence() == ["cpu.pressure: stalled for 0.245 s, 100 % of its time"])
   }
 
   @Test func throttlingAndStallsAreShares() {

@@ -32,6 +32,38 @@ import Testing
     }
   }
 
+  @Test func totalsThatNoJobFitsIntoAreRefused() throws {
+    try HostTotals().validate()
+    try HostTotals.suitable().validate()
+    var memory = HostTotals()
+    memory.memory = 1 << 20
+    #expect { try memory.validate() } throws: {
+      isError($0, .invalidArgument)
+        && "\($0)" == "max-memory must be at least 4194304, which one job takes, got 1048576"
+    }
+    var pids = HostTotals()
+    pids.pids = 2
+    #expect { try pids.validate() } throws: { "\($0)".hasPrefix("max-pids must be at least 3, ") }
+    var cpu = HostTotals()
+    cpu.cpu = 0.001
+    #expect { try cpu.validate() } throws: { "\($0)".hasPrefix("max-cpu must be at least 0.01") }
+  }
+
+  @Test func quotasOfOutputThatNoJobFitsIntoAreRefused() async throws {
+    let folder = try TemporaryFolder()
+    var small = configuration(folder)
+    small.defaultOutputQuota = 262_143
+    await #expect { try await Worker.open(small) } throws: {
+      isError($0, .invalidArgument)
+        && "\($0)" == "output-quota must be at least 262144 bytes (256 KiB), got 262143"
+    }
+    var bounded = configuration(folder)
+    bounded.maxOutputQuota = 1000
+    await #expect { try await Worker.open(bounded) } throws: {
+      isError($0, .invalidArgument) && "\($0)".hasPrefix("output-quota-max must be at least ")
+    }
+  }
+
   @Test func jobsAreCounted() throws {
     var totals = HostTotals()
     totals.jobs = 2
@@ -46,22 +78,16 @@ import Testing
     #expect(error?.message.contains("'alice' has 1") == true)
   }
 
-  @Test func aJobWithoutALimitGetsTheTotal() {
+  @Test func aJobWithoutALimitGetsTheTotalOrHalfOfItsProcesses() {
     var totals = HostTotals()
-    totals.pids = 50
+    totals.pids = 100
+    totals.cpu = 2
     let layout = CgroupLayout(unified: .init(folder: "/x", controllers: ["pids"]), legacy: [])
     #expect(totals.filling(Limits(), layout).pids == 50)
+    #expect(totals.filling(Limits(), layout).cpu == nil)
     #expect(totals.filling(self.limits { $0.pids = 7 }, layout).pids == 7)
     let none = CgroupLayout(unified: nil, legacy: [])
     #expect(totals.filling(Limits(), none).pids == nil)
-  }
-
-  /// Beside jobs that take all they can get, the host's services still answer.
-  @Test func aJobThatAsksForNoWeightHasLessThanAServiceOfTheHosts() {
-    let layout = CgroupLayout(unified: .init(folder: "/x", controllers: ["cpu"]), legacy: [])
-    let totals = HostTotals.suitable()
-    #expect(totals.filling(Limits(), layout).cpuWeight == 50)
-    #expect(totals.filling(self.limits { $0.cpuWeight = 100 }, layout).cpuWeight == 100)
   }
 
   @Test func theHostsMemoryIsRead() {
@@ -88,7 +114,7 @@ import Testing
     }
     spec.limits.pids = nil
     let second = try await worker.start(spec, owner: "alice")
-    #expect(second.applied["pids"]?.value == "100")
+    #expect(second.applied["pids"]?.value == "50")
     await #expect { try await worker.start(spec, owner: "alice") } throws: {
       isError($0, .resourceExhausted) && "\($0)".contains("'alice' has 2")
     }

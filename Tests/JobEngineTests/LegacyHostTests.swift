@@ -4,17 +4,24 @@ import Testing
 
 @testable import JobEngine
 
+/// A worker that sees no cgroup2.
+func legacyWorker(_ folder: TemporaryFolder) async throws -> Worker {
+  let configuration = configuration(folder)
+  var layout = try CgroupLayout.detect(root: nil)
+  layout.unified = nil
+  let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
+  let group = JobsGroup(
+    in: layout, of: try FileIdentity(of: File.openFolder(state.path)), totals: configuration.totals)
+  return Worker(
+    configuration, jobsGroup: group, state: state, events: try await EventThread.start(),
+    prepared: try PreparedJobs())
+}
+
 /// The same engine on a host that has no cgroup2: only v1 carries limits, usage and the kill.
 @Suite(.requiresRoot, .requiresLegacyCgroups, .serialized) struct LegacyHostTests {
   private func withLegacyWorker(_ body: (Worker) async throws -> Void) async throws {
     let folder = try TemporaryFolder()
-    let configuration = configuration(folder)
-    var layout = try CgroupLayout.detect(root: nil)
-    layout.unified = nil
-    let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
-    let worker = Worker(
-      configuration, layout: layout, state: state, events: try await EventThread.start(),
-      prepared: try PreparedJobs())
+    let worker = try await legacyWorker(folder)
     #expect(worker.cgroupVersion == "v1")
     try await body(worker)
     await stopAll(worker)

@@ -135,6 +135,16 @@ import Testing
     }
   }
 
+  @Test func aSignalKILLEndsAPausedJob() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker)
+      _ = try await worker.pause(id)
+      try await worker.signal(id, 9, by: "bob")
+      #expect(
+        try await worker.wait(id).verdict?.message == "ended by signal KILL, sent by bob")
+    }
+  }
+
   @Test func aTimeoutEndsAPausedJob() async throws {
     try await withWorker { worker in
       let id = try await self.start(worker) { $0.timeout = .seconds(2) }
@@ -150,6 +160,19 @@ import Testing
       let job = try await worker.start(JobSpec(command: ["true"]), owner: "alice")
       _ = try await worker.wait(job.id)
       await #expect { try await worker.pause(job.id) } throws: {
+        isError($0, .failedPrecondition) && "\($0)".contains("has finished")
+      }
+    }
+  }
+
+  /// As a pause that was on its way when the job ended and was removed.
+  @Test func aJobThatIsRemovedDuringAPauseHasFinished() async throws {
+    try await withWorker { worker in
+      let id = try await self.start(worker)
+      let job = try worker.job(id)
+      _ = try await worker.stop(id, grace: .zero, by: "bob")
+      try await worker.remove(id)
+      await #expect { try await worker.cgroup(of: job, toFreeze: true) } throws: {
         isError($0, .failedPrecondition) && "\($0)".contains("has finished")
       }
     }
@@ -171,13 +194,7 @@ import Testing
 
   @Test(.requiresLegacyCgroups) func theOldFreezerDoesTheSame() async throws {
     let folder = try TemporaryFolder()
-    let configuration = configuration(folder)
-    var layout = try CgroupLayout.detect(root: nil)
-    layout.unified = nil
-    let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
-    let worker = Worker(
-      configuration, layout: layout, state: state, events: try await EventThread.start(),
-      prepared: try PreparedJobs())
+    let worker = try await legacyWorker(folder)
     let killed = try await self.start(worker)
     #expect(try await worker.pause(killed).isPaused)
     #expect(try await worker.stop(killed, grace: .zero, by: "b").verdict?.reason == .stopped)

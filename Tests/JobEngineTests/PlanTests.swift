@@ -44,6 +44,32 @@ import Testing
     }
   }
 
+  @Test(.requiresRoot) func aPlanMeetsTheTotalsAndQuotasThatAStartMeets() async throws {
+    try await withWorker {
+      $0.totals.jobs = 1
+    } _: { worker in
+      var spec = JobSpec(command: ["sleep", "1000"])
+      spec.limits.pids = 20
+      #expect(try await worker.plan(spec, owner: "alice").refusal == nil)
+      var quota = OwnerQuota()
+      quota.limits.pids = 10
+      let bounded = try await worker.plan(spec, owner: "alice", quota: quota)
+      #expect(bounded.refusal?.hasPrefix("pids: the unfinished jobs of 'alice' have 0") == true)
+      // The limits themselves could be had.
+      #expect(bounded.limits.map(\.unenforced) == [nil])
+      let job = try await worker.start(spec, owner: "alice")
+      let full = try await worker.plan(spec, owner: "bob")
+      #expect(full.refusal?.contains("has 1 unfinished jobs") == true)
+      await #expect { try await worker.start(spec, owner: "bob") } throws: {
+        "\($0)" == full.refusal
+      }
+      _ = try await worker.stop(job.id, grace: .zero, by: "alice")
+      #expect(try await worker.plan(spec, owner: "bob").refusal == nil)
+      spec.outputQuota = 1
+      await #expect { try await worker.plan(spec) } throws: { isError($0, .invalidArgument) }
+    }
+  }
+
   @Test(.requiresRoot) func nonsenseIsRefusedAsInAStart() async throws {
     try await withWorker { worker in
       var spec = JobSpec(command: ["true"])

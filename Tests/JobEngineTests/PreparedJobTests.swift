@@ -84,6 +84,8 @@ import Testing
     keeper.reap()
     #expect(try Folder.names(in: File.openFolder("\(folder.path)/state/jobs")) == [])
     #expect(try cgroupFolders().filter { $0.contains("\(id)") } == [])
+    let group = try self.group(of: state)
+    #expect(group.layout.used.allSatisfy { !File.exists(path: $0) })
   }
 
   @Test func whatAKilledKeeperLeftIsFoundByTheNextWorker() async throws {
@@ -108,11 +110,17 @@ import Testing
     return (prepared.id, prepared.keeper)
   }
 
+  private func group(of state: StateDirectory) throws -> JobsGroup {
+    JobsGroup(
+      in: try CgroupLayout.detect(root: nil), of: try FileIdentity(of: File.openFolder(state.path)),
+      totals: HostTotals())
+  }
+
   private func prepare(
     _ folder: TemporaryFolder, _ state: StateDirectory
   ) throws -> PreparedJob {
     let launcher = Launcher(
-      state: state, layout: try CgroupLayout.detect(root: nil), hidden: [],
+      state: state, group: try self.group(of: state), hidden: [],
       networkProgram: NetworkProgram(folders: []))
     let configuration = configuration(folder)
     return try launcher.prepare(

@@ -244,6 +244,23 @@ import Testing
     }
   }
 
+  /// As an update that was on its way when the job ended and was removed.
+  @Test func aJobThatIsRemovedDuringAChangeHasFinished() async throws {
+    try await withWorker { worker in
+      let id = try await self.sleeper(worker) { $0.pids = 10 }
+      let job = try worker.job(id)
+      _ = try await worker.stop(id, grace: .zero, by: "bob")
+      try await worker.remove(id)
+      var changes = Limits()
+      changes.pids = 20
+      await #expect {
+        try await worker.change(job, from: job.limits, to: changes, changes, nil)
+      } throws: {
+        isError($0, .failedPrecondition) && "\($0)".contains("has finished")
+      }
+    }
+  }
+
   @Test func aQuotaHoldsForChangesToo() async throws {
     try await withWorker { worker in
       let id = try await self.sleeper(worker) { $0.pids = 10 }

@@ -64,6 +64,28 @@ import Testing
     }
   }
 
+  @Test func whatIsWrittenBeforeATimeStillToComeIsNotShown() async throws {
+    try await withWorker { worker in
+      let job = try await worker.start(
+        shell("i=0; while [ $i -lt 30 ]; do echo $i; sleep 0.05; i=$((i+1)); done"),
+        owner: "alice")
+      let time = try #require(job.startTime) + 700_000_000
+      var view = OutputView()
+      view.since = time
+      let shown = try await collect(worker.output(of: job.id, view: view)).text
+      view.since = nil
+      view.hasExactTimes = true
+      var expected = ""
+      for try await event in try worker.output(of: job.id, view: view) {
+        guard case .chunk(let chunk) = event, chunk.time >= time || !expected.isEmpty else {
+          continue
+        }
+        expected += String(decoding: chunk.bytes, as: UTF8.self)
+      }
+      #expect(shown == expected && !shown.isEmpty)
+    }
+  }
+
   @Test func liveOutputBytesAreExactHoweverMany() async throws {
     try await withWorker { worker in
       let job = try await worker.start(

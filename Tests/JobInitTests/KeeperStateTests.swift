@@ -87,6 +87,24 @@ import Testing
     #expect(state.cause == .output(28))
   }
 
+  @Test func onlyAKillThatNobodyIsKnownToHaveSentIsUnasked() {
+    var own = self.running()
+    #expect(own.wasKilledUnasked)  // PID 1 died, and could not tell
+    _ = own.onMessage(.ended(.signaled(number: 9)), now: 1)
+    #expect(own.wasKilledUnasked)
+    var exited = self.running()
+    _ = exited.onMessage(.ended(.exited(code: 9)), now: 1)
+    #expect(!exited.wasKilledUnasked)
+    var signaled = self.running()
+    _ = signaled.onControl(.signal(9, by: "bob"), now: 1)
+    _ = signaled.onMessage(.ended(.signaled(number: 9)), now: 2)
+    #expect(!signaled.wasKilledUnasked)
+    var stopped = self.running()
+    _ = stopped.onControl(.stop(signal: 9, grace: 5, by: "bob"), now: 1)
+    _ = stopped.onMessage(.ended(.signaled(number: 9)), now: 2)
+    #expect(!stopped.wasKilledUnasked)
+  }
+
   @Test func anEndlessGracePeriodDoesNotOverflow() {
     var state = self.running()
     _ = state.onControl(.stop(signal: 15, grace: .max, by: "a"), now: 10)

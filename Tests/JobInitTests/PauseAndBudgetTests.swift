@@ -58,6 +58,30 @@ import Testing
     #expect(over.onControl(.pause, now: 2) == [])
   }
 
+  @Test func aSignalWaitsForTheResumeAndKILLDoesNot() {
+    var state = self.paused()
+    #expect(state.onControl(.signal(15, by: "bob"), now: 2) == [.forward(15)])
+    #expect(state.isPaused)
+    #expect(state.onControl(.signal(9, by: "bob"), now: 3) == [.forward(9), .thaw])
+    #expect(!state.isPaused)
+    // Or it would be frozen again before PID 1 has passed it on.
+    #expect(state.onControl(.pause, now: 4) == [])
+  }
+
+  @Test func howLongAgoTheSignalCameThroughIsKnown() {
+    var state = KeeperState(timeout: nil, timeoutGrace: 50)
+    _ = state.onMessage(.started(pid: 2), now: 0)
+    _ = state.onControl(.signal(15, by: "bob"), now: 10)
+    #expect(state.signaledAgo == nil)
+    _ = state.onMessage(.ended(.signaled(number: 15)), now: 25)
+    #expect(state.signaledAgo == 15)
+    var paused = self.paused()
+    _ = paused.onControl(.signal(15, by: "bob"), now: 10)
+    _ = paused.onControl(.resume, now: 20)
+    _ = paused.onMessage(.ended(.signaled(number: 15)), now: 25)
+    #expect(paused.signaledAgo == 5)
+  }
+
   @Test func theSenderOfTheSignalThatEndedItIsKnown() {
     var state = KeeperState(timeout: nil, timeoutGrace: 50)
     _ = state.onMessage(.started(pid: 2), now: 0)

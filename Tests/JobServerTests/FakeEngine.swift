@@ -42,12 +42,15 @@ final class FakeEngine: JobWorker {
     return status
   }
 
-  func plan(_ spec: JobSpec) async throws(WorkerError) -> JobPlan {
+  func plan(
+    _ spec: JobSpec, owner: String, quota: OwnerQuota?
+  ) async throws(WorkerError) -> JobPlan {
     try self.record("plan \(spec.command.joined(separator: " "))")
     var limit = PlannedLimit(name: "pids", file: "pids.max", folder: "/cg", value: "10")
     limit.applied = "10"
     var plan = JobPlan(limits: [limit], folders: ["/cg"])
     plan.isolation = Isolation(spec, uid: 1, gid: 1)
+    plan.refusal = spec.name == "crowded" ? "'\(owner)' has too many" : nil
     return plan
   }
 

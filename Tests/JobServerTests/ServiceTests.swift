@@ -23,6 +23,23 @@ import Testing
     #expect(engine.calls.withLock { $0 } == ["start echo x alice r1"])
   }
 
+  @Test func aPlanTellsWhatAStartWouldBeRefusedFor() async throws {
+    try await withService(FakeEngine(), as: peer("alice", roles: ["user"])) { service in
+      func plan(_ name: String) async throws -> Worker_V1_PlanJobResponse {
+        try await service.planJob(
+          .with {
+            $0.spec.command = ["true"]
+            $0.spec.name = name
+          })
+      }
+      let free = try await plan("free")
+      #expect(free.startable && free.limits.map(\.name) == ["pids"])
+      let crowded = try await plan("crowded")
+      #expect(!crowded.startable && crowded.limits.map(\.name) == ["pids", "start"])
+      #expect(crowded.limits.last?.unenforced == "'alice' has too many")
+    }
+  }
+
   @Test(
     arguments: [
       ("", nil, "15 10.0 seconds"), ("KILL", 0, "9 0.0 seconds"), ("SIGINT", 3, "2 3.0 seconds"),

@@ -63,7 +63,7 @@ import Testing
         try File.replace(
           name, in: folder, with: Self.harm(whole, harm, &dice), durable: false)
         for start in [nil, good[dice.roll(good.count)].end] {
-          Self.check(folder, against: good, from: start)
+          try Self.check(folder, against: good, from: start)
         }
         try File.replace(name, in: folder, with: whole, durable: false)
       }
@@ -71,21 +71,95 @@ import Testing
     }
   }
 
-  /// All that is served is what was written, in order and without a hole; then an end or an error.
+  /// All that is served is what was written, in order and without a hole; then comes an error, or the end
+  /// where the file really ends.
   private static func check(
     _ folder: borrowing OwnedDescriptor, against good: [JournalRecord], from start: UInt64?
-  ) {
-    guard let copy = try? folder.duplicate(),
-      var reader = try? JournalReader(folder: copy, jobID: self.jobID, position: start)
-    else { return }
+  ) throws {
+    let copy = try folder.duplicate()
+    guard var reader = try? JournalReader(folder: copy, jobID: self.jobID, position: start) else {
+      return  // told at once
+    }
     let expected = good.filter { $0.end > start ?? 0 }
     var count = 0
-    while case .record(let record)? = try? reader.next(waiting: true) {
-      guard count < expected.count, record == expected[count] else {
-        Issue.record("record \(count) from \(start ?? 0) is not what was written")
+    while let next = try? reader.next(waiting: true) {
+      if next == .end {
+        guard count < expected.count else { return }
+        let isCut = try self.isCutOff(expected[count], in: folder)
+        #expect(isCut, "from \(start ?? 0): an end before record \(count) of \(expected.count)")
+        return
+      }
+      guard case .record(let record) = next, count < expected.count, record == expected[count]
+      else {
+        Issue.record("from \(start ?? 0): what comes as \(count) is not what was written")
         return
       }
       count += 1
+    }
+  }
+
+  /// Whether what there is of the record ends in the last segment, and nothing but zeros is behind.
+  private static func isCutOff(
+    _ record: JournalRecord, in folder: borrowing OwnedDescriptor
+  ) throws -> Bool {
+    let last = try #require(try Folder.names(in: folder).sorted().last)
+    let base = try #require(UInt64(last.dropFirst("output.".count), radix: 16))
+    let rest = try File.read(last, in: folder).lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0
+    return record.end > base && UInt64(rest) < record.end - base
+  }
+
+  /// Zeros in the place of a record, with others behind it: no tail, in whatever segment it is.
+  @Test(arguments: [0, 1, 2]) func zerosBeforeARecordAreAnError(segment: Int) throws {
+    try withFolder { folder in
+      var dice = Dice(seed: 3)
+      try Self.write(into: folder, &dice)
+      let name = try Folder.names(in: folder).sorted()[segment]
+      let base = try #require(UInt64(name.dropFirst("output.".count), radix: 16))
+      let good = try JournalContent.read(folder, jobID: Self.jobID).records
+      let first = try #require(good.first { $0.end > base })
+      var bytes = try File.read(name, in: folder)
+      let place = Int(first.end - base)  // the second record's
+      for index in place..<(place + 40) { bytes[index] = 0 }
+      try File.replace(name, in: folder, with: bytes, durable: false)
+      #expect {
+        try JournalContent.read(folder, jobID: Self.jobID)
+      } throws: { error in
+        guard case .damaged(position: first.end, _)? = error as? StoreError else { return false }
+        return true
+      }
+      // What was read from the job later is behind it: such a view must not begin with the next segment.
+      let later = try #require(good.first { $0.wallTime > first.wallTime })
+      var search = JournalSearch(.since(later.wallTime))
+      var step = JournalSearch.Step.goOn
+      while step == .goOn { step = try search.step(in: folder, jobID: Self.jobID) }
+      guard case .found(let place) = step else {
+        Issue.record("no place")
+        return
+      }
+      #expect(place.position == first.end && place.skip == 0)
+    }
+  }
+
+  @Test(arguments: [10, 200]) func aSegmentCutShortBeforeOthersIsAnError(count: Int) throws {
+    try withFolder { folder in
+      var dice = Dice(seed: 3)
+      try Self.write(into: folder, &dice)
+      let name = try Folder.names(in: folder).sorted()[1]
+      let segment = try File.open(name, in: folder, O_RDWR)
+      try File.truncate(segment, to: try File.size(segment) - Int64(count))
+      #expect(throws: StoreError.self) { try JournalContent.read(folder, jobID: Self.jobID) }
+    }
+  }
+
+  @Test func aHeaderOfZerosBeforeRecordsIsAnError() throws {
+    try withFolder { folder in
+      var dice = Dice(seed: 3)
+      try Self.write(into: folder, &dice)
+      let name = try #require(try Folder.names(in: folder).sorted().last)
+      var bytes = try File.read(name, in: folder)
+      for index in 0..<56 { bytes[index] = 0 }
+      try File.replace(name, in: folder, with: bytes, durable: false)
+      #expect(throws: StoreError.self) { try JournalContent.read(folder, jobID: Self.jobID) }
     }
   }
 
@@ -173,7 +247,7 @@ import Testing
     }
   }
 
-  /// Headers are looked at without their checksums: none of them may end the process.
+  /// Payloads are stepped over without their checksums: nothing may end the process.
   @Test func countsOfDamagedHeadersAreSomeNumber() throws {
     try withFolder { folder in
       var dice = Dice(seed: 7)

@@ -58,6 +58,8 @@ import Testing
         #expect(try Self.onDisk(folder) <= 8000)
       }
       #expect(try Self.onDisk(folder) > 6500)
+      let (oldest, start) = (try JournalHeaders.bases(in: folder).first, writer.start)
+      #expect(oldest == start && start > 0)
       let (gaps, records) = try Self.read(folder)
       #expect(gaps.map(\.stream) == [.stdout, .stderr])
       #expect(gaps.allSatisfy { $0.from == 0 && $0.reason == .quota })

@@ -7,10 +7,11 @@ import Testing
     ExitRecord.Cause.itself, .stop(by: "alice"), .timeout, .output(28),
   ])
   func anExitRecordComesBackWhole(cause: ExitRecord.Cause) throws {
-    let record = ExitRecord(
+    var record = ExitRecord(
       end: .signaled(number: 9), cause: cause, killed: true, time: 1_700_000_000_000_000_001,
       journalEnd: 123, stdoutBytes: 4, stderrBytes: 5,
       evidence: [.init(name: "memory.events", content: "oom 1\noom_kill 1\n")], lost: nil)
+    record.journalStart = 99
     #expect(try ExitRecord(record.encoded()) == record)
   }
 
@@ -55,6 +56,8 @@ import Testing
       end: .signaled(number: 1), cause: .cpuTime, killed: true, time: 1, journalEnd: 2,
       stdoutBytes: 3, stderrBytes: 4, evidence: [])
     record.signaledBy = "bob"
+    record.signaledAgo = 5
+    record.lifetime = 6
     #expect(try ExitRecord(record.encoded()) == record)
   }
 

@@ -341,7 +341,8 @@ extension Worker_V1_JobService {
         /// > Source IDL Documentation:
         /// >
         /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
-        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        /// > ends it as any other; a signal reaches it when it is resumed, KILL at once. Pausing a paused job is
+        /// > no error.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Worker_V1_PauseJobRequest` messages.
@@ -624,7 +625,8 @@ extension Worker_V1_JobService {
         /// > Source IDL Documentation:
         /// >
         /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
-        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        /// > ends it as any other; a signal reaches it when it is resumed, KILL at once. Pausing a paused job is
+        /// > no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Worker_V1_PauseJobRequest` message.
@@ -905,7 +907,8 @@ extension Worker_V1_JobService {
         /// > Source IDL Documentation:
         /// >
         /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
-        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        /// > ends it as any other; a signal reaches it when it is resumed, KILL at once. Pausing a paused job is
+        /// > no error.
         ///
         /// - Parameters:
         ///   - request: A `Worker_V1_PauseJobRequest` message.
@@ -1750,7 +1753,8 @@ extension Worker_V1_JobService {
         /// > Source IDL Documentation:
         /// >
         /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
-        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        /// > ends it as any other; a signal reaches it when it is resumed, KILL at once. Pausing a paused job is
+        /// > no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Worker_V1_PauseJobRequest` message.
@@ -2149,7 +2153,8 @@ extension Worker_V1_JobService {
         /// > Source IDL Documentation:
         /// >
         /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
-        /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+        /// > ends it as any other; a signal reaches it when it is resumed, KILL at once. Pausing a paused job is
+        /// > no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Worker_V1_PauseJobRequest` message.
@@ -2651,7 +2656,8 @@ extension Worker_V1_JobService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
-    /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+    /// > ends it as any other; a signal reaches it when it is resumed, KILL at once. Pausing a paused job is
+    /// > no error.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Worker_V1_PauseJobRequest` message.
@@ -3104,7 +3110,8 @@ extension Worker_V1_JobService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Freezes every process of a job and answers when they are frozen. Its timeout goes on; a stop
-    /// > ends it as any other; a signal reaches it when it is resumed. Pausing a paused job is no error.
+    /// > ends it as any other; a signal reaches it when it is resumed, KILL at once. Pausing a paused job is
+    /// > no error.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -588,7 +588,7 @@ package nonisolated struct Worker_V1_Tmpfs: Sendable {
 
 /// Limits of one job, over all its processes. A field that is unset is the bound of the caller's policy,
 /// if that has one; else `cpu`, `memory` and `pids` are what all jobs of the server may have together, if
-/// it bounds that (`memory` not on a host with swap), `cpu_weight` is 50, and the others are no limit.
+/// it bounds that (`pids` half of it; `memory` not on a host with swap), `cpu_weight` is 100, and the others are no limit.
 package nonisolated struct Worker_V1_Limits: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2186,7 +2186,8 @@ package nonisolated struct Worker_V1_PlannedLimit: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// The field's name in Limits, as `ioRead`, or a resource's.
+  /// The field's name in Limits, as `ioRead`, or a resource's. `start` is none: what other jobs have leaves
+  /// no room for this one.
   package var name: String = String()
 
   /// The kernel's file, as `io.max`; RLIMIT_NOFILE and the like for setrlimit(2).

@@ -18,15 +18,15 @@ struct Cgroup: Hashable, Sendable {
 
   /// Makes the folders, writes the limits and answers with what the kernel made of them; leaves
   /// nothing behind when it fails. With `bestEffort` a limit that the kernel refuses is no failure;
-  /// with `isThere` the folders are there already.
+  /// with `isThere` the folders are there already, and else in `group`.
   static func make(
-    _ plan: CgroupPlan, bestEffort: Bool = false, isThere: Bool = false
+    _ plan: CgroupPlan, bestEffort: Bool = false, isThere: Bool = false, in group: JobsGroup? = nil
   ) throws(WorkerError) -> (Cgroup, applied: [String: AppliedLimit]) {
     let cgroup = Cgroup(unified: plan.unified, legacy: plan.legacy)
     do throws(WorkerError) {
       var applied = AppliedLimits(bestEffort: bestEffort)
       for folder in plan.folders {
-        if !isThere { try self.make(folder) }
+        if !isThere { try self.makeFolder(folder.path, for: "the job", in: group) }
         for setting in folder.settings { try applied.apply(setting, in: folder.path) }
       }
       return (cgroup, applied.byName)
@@ -37,9 +37,9 @@ struct Cgroup: Hashable, Sendable {
   }
 
   /// Makes the folders, without limits; leaves nothing behind when it fails.
-  static func makeFolders(_ plan: CgroupPlan) throws(WorkerError) {
+  static func makeFolders(_ plan: CgroupPlan, in group: JobsGroup) throws(WorkerError) {
     do throws(WorkerError) {
-      for folder in plan.folders { try self.make(folder) }
+      for folder in plan.folders { try self.makeFolder(folder.path, for: "the job", in: group) }
     } catch {
       Cgroup(unified: plan.unified, legacy: plan.legacy).remove()
       throw error
@@ -77,13 +77,26 @@ struct Cgroup: Hashable, Sendable {
     return self.remove()
   }
 
-  private static func make(_ folder: CgroupPlan.Folder) throws(WorkerError) {
+  static func makeFolder(
+    _ path: String, for whom: String, in group: JobsGroup?
+  ) throws(WorkerError) {
+    guard let group else { return try self.makeFolder(path, for: whom) }
+    try JobsGroup.againWhileGone { () throws(WorkerError) in
+      do throws(WorkerError) { try self.makeFolder(path, for: whom) } catch {
+        if error.errno == ENOENT { try group.prepare() }
+        throw error
+      }
+    }
+  }
+
+  static func makeFolder(_ path: String, for whom: String) throws(WorkerError) {
     do throws(SystemError) {
-      try File.makeFolder(path: folder.path)
+      try File.makeFolder(path: path)
     } catch {
       throw WorkerError(
         .failedPrecondition,
-        "cannot make the job's cgroup: \(error): \(Self.advice(on: error))")
+        "cannot make the cgroup of \(whom): \(error): \(Self.advice(on: error))",
+        errno: error.errno)
     }
   }
 

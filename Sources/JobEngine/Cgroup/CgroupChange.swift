@@ -7,6 +7,11 @@ struct CgroupChange {
     let folder: String
     /// What to write to have it back; nil where there is no such file.
     let before: String?
+    let version: CgroupVersion
+
+    var isAsBefore: Bool {
+      CgroupChange.current(self.setting, in: self.folder, self.version) == self.before
+    }
   }
 
   private let steps: [Step]
@@ -30,8 +35,8 @@ struct CgroupChange {
       do throws(WorkerError) {
         try applied.apply(step.setting, in: step.folder)
       } catch {
-        // What was half done counts as done.
-        let left = self.takeBack(self.steps[...index])
+        // What was refused is as it was, and needs no second refusal; half done counts as done.
+        let left = self.takeBack(self.steps[..<(step.isAsBefore ? index : index + 1)])
         throw WorkerError(error.code, "\(error.message); \(left)")
       }
     }
@@ -70,7 +75,9 @@ struct CgroupChange {
       // v1: memory and swap together may never be less than memory alone, not even for a moment.
       if version == .v1, (new.memory ?? 0) > (old.memory ?? .max) { changed.reverse() }
       return changed.map { setting in
-        Step(setting: setting, folder: folder, before: self.current(setting, in: folder, version))
+        Step(
+          setting: setting, folder: folder, before: self.current(setting, in: folder, version),
+          version: version)
       }
     }
     let wanted = controller.limits.first { new.has($0) && new.differs(from: old, in: $0) }

@@ -29,7 +29,9 @@ struct CgroupLayout: Hashable, Sendable {
   /// What the API calls it: `v2`, `v1` or `hybrid`.
   var version: String {
     guard let unified = self.unified else { return "v1" }
-    if unified.controllers.isEmpty, !self.legacy.isEmpty { return "hybrid" }
+    // Others it may offer are nobody's here, as hugetlb where the rest is v1's.
+    let used = Controllers.all.compactMap { $0.name(.v2) }
+    if unified.controllers.isDisjoint(with: used), !self.legacy.isEmpty { return "hybrid" }
     return "v2"
   }
 
@@ -44,6 +46,27 @@ struct CgroupLayout: Hashable, Sendable {
       let legacy = self.legacy.first(where: { $0.controllers.contains(name) })
     else { return nil }
     return (.v1, legacy.folder)
+  }
+}
+
+extension CgroupLayout {
+  /// The group of this name in each hierarchy.
+  func inside(_ name: String) -> CgroupLayout {
+    var layout = self
+    layout.unified?.folder += "/\(name)"
+    for index in layout.legacy.indices { layout.legacy[index].folder += "/\(name)" }
+    return layout
+  }
+
+  /// The folders in which a job may have a group.
+  var used: [String] {
+    var folders = self.unified.map { [$0.folder] } ?? []
+    let controllers = Controllers.all + (folders.isEmpty ? Controllers.withoutUnified : [])
+    for folder in controllers.compactMap({ self.place(of: $0)?.folder })
+    where !folders.contains(folder) {
+      folders.append(folder)
+    }
+    return folders
   }
 }
 

@@ -60,7 +60,10 @@ enum Memory: Controller {
     switch version {
     case .v2: ["memory.events", "memory.peak"]
     case .v1:
-      ["memory.oom_control", "memory.max_usage_in_bytes", "memory.memsw.max_usage_in_bytes"]
+      [
+        "memory.oom_control", "memory.max_usage_in_bytes", "memory.memsw.max_usage_in_bytes",
+        "memory.failcnt", "memory.memsw.failcnt",
+      ]
     }
   }
 

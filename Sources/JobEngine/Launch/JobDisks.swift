@@ -8,6 +8,8 @@ struct JobDisks {
 
   private let resolver: DiskResolver
   private var disks: [JobDisk] = []
+  /// Devices of mounts that were looked at: a host shows one file system in many places.
+  private var seen: Set<BlockDevice> = []
   private var unlimited: [String] = []
 
   /// `paths` the job writes to, so they must be on disks; `more` it may read, and they are taken along.
@@ -40,12 +42,15 @@ struct JobDisks {
   }
 
   private mutating func addIfThere(_ path: String, _ mount: MountInfo) {
-    let hasDevice = BlockDevice(mount.device).map { $0.major != 0 } ?? false
+    let device = BlockDevice(mount.device).flatMap { $0.major == 0 ? nil : $0 }
     let isNetwork = Self.network.contains(mount.type) || mount.type.hasPrefix("fuse.")
     if isNetwork {
       self.unlimited.append("\(path) (\(mount.type))")
-    } else if hasDevice || mount.type == "btrfs" {
+    } else if let device {
+      let isNew = self.seen.insert(device).inserted
       // A device that cannot be found is not to be read from either.
+      if isNew, !self.disks.contains(where: { $0.device == device }) { try? self.add(path) }
+    } else if mount.type == "btrfs" {
       try? self.add(path)
     }
   }

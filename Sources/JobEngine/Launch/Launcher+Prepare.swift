@@ -21,14 +21,14 @@ extension Launcher {
   func prepare(
     _ spec: JobSpec, as user: ResolvedUser, until closing: borrowing EventDescriptor
   ) throws(WorkerError) -> PreparedJob {
-    try CgroupRoot.prepare(self.layout)
+    try self.group.prepare()
     let mounts = try self.hostMounts()
     let limits = self.survey(spec, mounts).enforceable
     let id = JobID.random()
     let cgroups = CgroupPlan(id: id, limits: limits, disks: [], layout: self.layout)
     do throws(WorkerError) {
       let (place, plan, view) = try self.prepareFolder(id, spec, user, cgroups, limits, mounts)
-      try Cgroup.makeFolders(cgroups)
+      try Cgroup.makeFolders(cgroups, in: self.group)
       DiskCounting.start(in: cgroups.legacy, for: [self.state.path], mounts)
       return try self.spawnAhead(id, place, plan, view, closing)
     } catch {

@@ -5,11 +5,13 @@ import Linux
 /// Turns a job into a folder, a cgroup and a running keeper. All of it blocks.
 struct Launcher: Sendable {
   let state: StateDirectory
-  let layout: CgroupLayout
+  let group: JobsGroup
   let hidden: [String]
   var totals = HostTotals()
   let networkProgram: NetworkProgram
   var mounts = HostMounts()
+
+  var layout: CgroupLayout { self.group.layout }
 
   /// Does all that comes before the keeper's own work; leaves nothing behind when it fails. What is
   /// `prepared`, and has the job's id, is used up, or removed where it does not fit.
@@ -18,7 +20,7 @@ struct Launcher: Sendable {
   ) throws(WorkerError) -> Launch {
     do throws(WorkerError) {
       try self.keepID(of: job.record)
-      try CgroupRoot.prepare(self.layout)
+      try self.group.prepare()
       let mounts = try self.hostMounts()
       let survey = self.survey(job.record.spec, mounts)
       if !survey.enforceable.bestEffort, let (name, reason) = survey.refusal {
@@ -61,7 +63,7 @@ struct Launcher: Sendable {
     let (place, prepared) = try self.place(
       of: job, user, plan, survey.enforceable, outgoing, mounts, prepared: prepared)
     let (cgroup, held) = try Cgroup.make(
-      plan, bestEffort: survey.enforceable.bestEffort, isThere: prepared != nil)
+      plan, bestEffort: survey.enforceable.bestEffort, isThere: prepared != nil, in: self.group)
     let places = job.record.spec.binds.filter(\.isWritable).map(\.source)
     DiskCounting.start(
       in: cgroup.legacy, for: [self.state.path] + places,
@@ -72,7 +74,7 @@ struct Launcher: Sendable {
       lifecycle.usageFiles = plan.evidence + Usage.currentFiles(of: cgroup)
     }
     do throws(SystemError) { return try self.start(job, place, prepared, applied) } catch {
-      throw WorkerError(.internal, "cannot start the keeper of job \(job.id): \(error)")
+      throw WorkerError(making: "the keeper of job \(job.id)", error)
     }
   }
 

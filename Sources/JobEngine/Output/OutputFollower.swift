@@ -94,17 +94,25 @@ final class OutputFollower {
     }
   }
 
-  /// What is there now, nil when there is nothing.
-  private func event() async throws -> OutputEvent? {
+  /// What is there now, nil when there is nothing; with `waiting` it is looked behind the end, too.
+  private func event(waiting: Bool = false) async throws -> OutputEvent? {
+    guard let journal = self.journal else { return nil }
     do {
-      guard let journal = self.journal else { return nil }
-      switch try journal.read(waiting: false) {
-      case .event(let event): return try self.checked(event)
-      case .end: return nil
-      case .wouldBlock:
-        return try await withTaskExecutorPreference(Worker.readers) {
-          try await Self.readWaiting(journal)
-        }.map(self.checked)
+      while true {
+        var found: OutputJournal.Next = try waiting ? .wouldBlock : journal.read(waiting: false)
+        if case .wouldBlock = found {
+          found = try await withTaskExecutorPreference(Worker.readers) {
+            try await Self.readWaiting(journal)
+          }
+        }
+        switch found {
+        case .event(let event): return try self.checked(event)
+        case .end, .wouldBlock: return nil
+        case .passed:
+          // There may be as much of it as a job can write, and others are served on this thread.
+          try Task.checkCancellation()
+          await Task.yield()
+        }
       }
     } catch let error as StoreError {
       throw self.translated(error)
@@ -114,15 +122,22 @@ final class OutputFollower {
   // A function of its own, as the change of executor happens on entry to one.
   private nonisolated static func readWaiting(
     _ journal: OutputJournal
-  ) async throws -> OutputEvent? {
-    guard case .event(let event) = try journal.read(waiting: true) else { return nil }
+  ) async throws -> OutputJournal.Next { try journal.read(waiting: true) }
+
+  private func checked(_ event: OutputEvent) throws -> OutputEvent {
+    if case .gap = event { try self.checkStart(self.job.state.value.record) }
     return event
   }
 
-  /// Segments that went with the whole job are no gap.
-  private func checked(_ event: OutputEvent) throws -> OutputEvent {
-    if case .gap = event, self.job.state.value.isRemoved { throw self.removed }
-    return event
+  /// Segments that went with the whole job are no gap, and none that were there at the job's end: after it
+  /// nothing is dropped.
+  private func checkStart(_ record: ExitRecord?) throws {
+    guard let record, let base = self.journal?.jumpedTo, base > record.journalStart else { return }
+    if self.job.state.value.isRemoved { throw self.removed }
+    throw WorkerError(
+      .dataLoss,
+      "the output of job \(self.job.id) begins at position \(base), but it was kept from "
+        + "\(record.journalStart) on: a part of its journal is missing")
   }
 
   /// Opens the journal; leaves it nil while the keeper has not made it.
@@ -130,6 +145,8 @@ final class OutputFollower {
     // Before its start a job has no journal, and may never get one.
     if self.job.state.value.phase == .starting { return }
     let (state, id) = (self.source.worker.state, self.job.id)
+    // The place is that of what is there. A time that is still to come has to be waited for.
+    let since = self.source.view.since.flatMap { $0 > Clock.wall() ? $0 : nil }
     let place = try await self.source.view.place(of: id, in: state)
     let position = place == .start ? nil : place?.position ?? self.source.position
     self.journal = try await withTaskExecutorPreference(Worker.readers) {
@@ -138,8 +155,10 @@ final class OutputFollower {
     // The place may have been dropped since it was found: then it begins behind, with a whole record.
     if self.journal?.position == place?.position { self.journal?.skip = place?.skip ?? 0 }
     self.journal?.joins = !self.source.view.hasExactTimes
-    // In the middle of a record there is no place for a cursor, but a chunk.
-    guard let place, place.skip == 0, let journal = self.journal else { return }
+    self.journal?.beginsAt = since
+    // In the middle of a record there is no place for a cursor, but a chunk. A time that is still to come
+    // can be asked for again, and behind a cursor it would be forgotten.
+    guard let place, place.skip == 0, since == nil, let journal = self.journal else { return }
     self.start = Cursor(job: id, position: journal.position)
   }
 
@@ -157,9 +176,9 @@ final class OutputFollower {
 
   /// The end of this reading, if it is reached; called when nothing was there to read.
   private func end(_ before: JobLifecycle) async throws -> OutputEvent? {
-    let position = self.journal?.position ?? 0
-    let cursor = Cursor(job: self.job.id, position: position)
     if let record = before.record {
+      try self.checkStart(record)
+      let position = self.journal?.position ?? 0
       guard position >= record.journalEnd else {
         // Its files have gone while they were read, or are damaged.
         if self.job.state.value.isRemoved { throw self.removed }
@@ -173,13 +192,16 @@ final class OutputFollower {
       return .end(
         OutputEnd(
           complete: true, stdoutBytes: record.stdoutBytes, stderrBytes: record.stderrBytes,
-          cursor: cursor))
+          cursor: Cursor(job: self.job.id, position: position)))
     }
     guard !self.source.follow else { return nil }
+    // It must be the end of all that is there, and not of a segment that was cut short.
+    if let event = try await self.event(waiting: true) { return event }
     let totals = try await self.totals()
     return .end(
       OutputEnd(
-        complete: false, stdoutBytes: totals.stdout, stderrBytes: totals.stderr, cursor: cursor))
+        complete: false, stdoutBytes: totals.stdout, stderrBytes: totals.stderr,
+        cursor: Cursor(job: self.job.id, position: self.journal?.position ?? 0)))
   }
 
   /// Of a journal that still grows. This reading may have begun in the middle of it.
@@ -200,11 +222,7 @@ final class OutputFollower {
 
   /// Nothing more can be read, and the job's record promises more.
   private func missing(from position: UInt64, _ record: ExitRecord) -> WorkerError {
-    if position == self.source.position {
-      // Not a byte was read from a place that a caller named: the place is no record's end.
-      return self.translated(.outOfRange(position: position))
-    }
-    return WorkerError(
+    WorkerError(
       .dataLoss,
       "the output of job \(self.job.id) ends at position \(position), but it was written up to "
         + "\(record.journalEnd): its journal was damaged or cut")

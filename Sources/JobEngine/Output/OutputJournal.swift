@@ -5,6 +5,8 @@ import Linux
 final class OutputJournal {
   enum Next {
     case event(OutputEvent)
+    /// Something that is not wanted: there may be more at once.
+    case passed
     case end
     case wouldBlock
   }
@@ -22,7 +24,12 @@ final class OutputJournal {
   var skip = 0
   /// Small records that are there at once become one chunk.
   var joins = true
-  /// Behind the last chunk that was given out.
+  /// What was read from the job before this time, in nanoseconds since 1970, is passed over, until something
+  /// is not.
+  var beginsAt: Int64?
+  /// What is missing behind something that was passed over: what follows tells whether it is wanted.
+  private var undecided: [JournalGap] = []
+  /// Behind the last chunk that was given out, or what was passed over.
   private(set) var position: UInt64
 
   init(_ id: JobID, position: UInt64?, in state: StateDirectory) throws(StoreError) {
@@ -33,8 +40,16 @@ final class OutputJournal {
     self.position = self.reader.position
   }
 
+  /// Where a segment begins that was gone on with as those before it were not there.
+  var jumpedTo: UInt64? { self.reader.jumpedTo }
+
   func read(waiting: Bool) throws(StoreError) -> Next {
-    switch try self.next(waiting: waiting) {
+    if self.beginsAt == nil, !self.undecided.isEmpty {
+      return .event(.gap(self.gap(self.undecided.removeFirst())))
+    }
+    let found = try self.next(waiting: waiting)
+    if let time = self.beginsAt, self.passes(found, before: time) { return .passed }
+    switch found {
     case .record(let record):
       let first = self.skipping(record)
       return .event(.chunk(self.chunk(self.joins ? try self.joined(first) : first)))
@@ -42,6 +57,25 @@ final class OutputJournal {
     case .end: return .end
     case .wouldBlock: return .wouldBlock
     }
+  }
+
+  /// Passes over `found` if it is from before `time`; what is not ends that.
+  private func passes(_ found: JournalReader.Next, before time: Int64) -> Bool {
+    switch found {
+    case .record(let record) where record.wallTime < time:
+      self.undecided = []
+      (self.position, self.skip) = (record.end, 0)
+    case .gap(let gap) where gap.wallTime < time:
+      // Of what was dropped nobody knows the time.
+      if gap.wallTime == 0 { self.undecided.append(gap) }
+      self.position = gap.end
+    case .record, .gap:
+      self.beginsAt = nil
+      guard !self.undecided.isEmpty else { return false }
+      self.pending = found
+    case .end, .wouldBlock: return false
+    }
+    return true
   }
 
   /// Bytes of each stream up to here, gaps included; where nothing more was there. Blocks.

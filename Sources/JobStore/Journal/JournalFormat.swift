@@ -16,14 +16,15 @@ import Linux
 ///     record header:  magic "WJ" (2), stream (1), kind (1), payload length (4),
 ///                     wall time ns since 1970 (8), monotonic time ns (8),
 ///                     offset of the payload in its stream (8),
-///                     CRC-32C of the 32 bytes before it and the payload (4), zero (4)
+///                     CRC-32C of the 32 bytes before it and the payload (4),
+///                     CRC-32C of the 36 bytes before it (4)
 ///     kinds:          0 output; 1 a gap, whose payload is a `JournalGap`'s (16)
 package enum JournalFormat {
   package static let headerSize = 40
   package static let maxPayload = 64 * 1024
   package static let segmentHeaderSize = 56
   static let checkedSize = 32
-  static let version: UInt32 = 2
+  static let version: UInt32 = 3
   static let segmentMagic = Array("WORKJRNL".utf8)
   static let recordMagic = Array("WJ".utf8)
   static let filePrefix = "output."

@@ -19,7 +19,7 @@ package struct JournalHeading: Hashable, Sendable {
 }
 
 /// Goes from record to record of one segment by their headers, stepping over what was written: for
-/// looking up places and counts, never for what a client is given, as no checksum is looked at.
+/// looking up places and counts, never for what a client is given, as no payload's checksum is looked at.
 package struct JournalHeaders: ~Copyable {
   /// Small, as large records are stepped over; a page holds the headers of many small ones.
   private static let blockSize = 4096
@@ -59,35 +59,30 @@ package struct JournalHeaders: ~Copyable {
   /// The position behind the last heading that was given out.
   package var position: UInt64 { self.base + self.offset }
 
-  /// The next record's; nil behind the last whole one.
+  /// The next record's; nil behind the last whole one, or where a header is damaged.
   package mutating func next() throws(SystemError) -> JournalHeading? {
-    let header = UInt64(JournalFormat.headerSize)
-    guard self.offset + header <= self.size, let start = try self.load(JournalFormat.headerSize)
+    let size = UInt64(JournalFormat.headerSize)
+    guard self.offset + size <= self.size, let start = try self.load(JournalFormat.headerSize),
+      let header = RecordHeader(self.block, at: start),
+      self.offset + size + UInt64(header.length) <= self.size,
+      let end = try self.streamEnd(of: header)
     else { return nil }
-    let head = Array(self.block[start..<(start + JournalFormat.headerSize)])
-    let length = Int(head.load(at: 4) as UInt32)
-    guard Array(head[..<2]) == JournalFormat.recordMagic,
-      let stream = JournalStream(rawValue: head[2]), let kind = JournalKind(rawValue: head[3]),
-      length <= JournalFormat.maxPayload, self.offset + header + UInt64(length) <= self.size
-    else { return nil }
-    let begin: UInt64 = head.load(at: 24)
-    guard let end = try self.streamEnd(of: kind, begin, length) else { return nil }
-    defer { self.offset += header + UInt64(length) }
+    defer { self.offset += size + UInt64(header.length) }
     return JournalHeading(
-      stream: stream, wallTime: head.load(at: 8), offset: begin, streamEnd: end, length: length,
-      position: self.position)
+      stream: header.stream, wallTime: header.wallTime, offset: header.offset, streamEnd: end,
+      length: header.length, position: self.position)
   }
 
-  private mutating func streamEnd(
-    of kind: JournalKind, _ begin: UInt64, _ length: Int
-  ) throws(SystemError) -> UInt64? {
-    switch kind {
+  private mutating func streamEnd(of header: RecordHeader) throws(SystemError) -> UInt64? {
+    switch header.kind {
     case .output:
-      let (end, overflow) = begin.addingReportingOverflow(UInt64(length))
+      let (end, overflow) = header.offset.addingReportingOverflow(UInt64(header.length))
       return overflow ? nil : end
     case .gap:
       let size = JournalFormat.headerSize + JournalGap.payloadSize
-      guard length == JournalGap.payloadSize, let start = try self.load(size) else { return nil }
+      guard header.length == JournalGap.payloadSize, let start = try self.load(size) else {
+        return nil
+      }
       return JournalGap.parse(self.block, at: start + JournalFormat.headerSize)?.to
     }
   }

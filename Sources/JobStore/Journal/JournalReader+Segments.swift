@@ -37,6 +37,7 @@ extension JournalReader {
 
   /// Everything between `position` and the segment is gone.
   mutating func jump(to header: SegmentHeader, from position: UInt64) {
+    self.jumpedTo = header.base
     for stream in JournalStream.allCases
     where self.next[stream] ?? 0 != header.before[stream] {
       self.gaps.append(
@@ -53,6 +54,15 @@ extension JournalReader {
   /// What the header says of the streams is known from here on.
   mutating func pass(_ header: SegmentHeader) {
     for stream in JournalStream.allCases { self.next[stream] = header.before[stream] }
+  }
+
+  /// Whether another segment follows this one: then nothing is added to this one any more. One without a
+  /// header holds nothing yet.
+  func hasLaterSegment() throws(StoreError) -> Bool {
+    for base in try OpenSegment.bases(in: self.folder).reversed() where base > self.base {
+      if try OpenSegment.hasHeader(base, in: self.folder, jobID: self.jobID) { return true }
+    }
+    return false
   }
 
   /// Whether the segment has no name any more.

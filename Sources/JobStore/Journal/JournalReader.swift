@@ -19,14 +19,15 @@ package struct JournalRecord: Hashable, Sendable {
 /// DESIGN: what is read twice is read anew from the file, as a tail that was cut off (a disk that
 /// became full in the middle of a write) may have been in the buffer. A segment that the writer has
 /// dropped has no name any more; what is left of it is read, then comes the oldest that has one,
-/// and the gap between.
+/// and the gap between. Where a segment ends that others follow, all of it must have been read: it is an end
+/// only in the last one, of which a crash may have left a part of a record, or zeros.
 package struct JournalReader: ~Copyable {
   package enum Next: Hashable, Sendable {
     case record(JournalRecord)
     case gap(JournalGap)
     /// Nothing more is there now. At the position the exit record names, this is the end.
     case end
-    /// There is more, but not in memory: call again with `waiting`, where waiting does no harm.
+    /// There is more, but not in memory, or damage: call again with `waiting`, where waiting does no harm.
     case wouldBlock
   }
 
@@ -41,12 +42,12 @@ package struct JournalReader: ~Copyable {
   var offset: UInt64
   /// How many reads what is in the buffer came from.
   private var reads = 0
-  /// Nothing was read yet from a position that somebody gave: it may be no record's end.
-  private var unproven: Bool
   /// To be told before anything else is read.
   var gaps: [JournalGap] = []
   /// The next byte of each stream, where that is known.
   var next: [JournalStream: UInt64]
+  /// Where the last segment begins that was gone on with as those before it were not there; nil: none was.
+  package internal(set) var jumpedTo: UInt64?
 
   /// Opens the journal in `folder` at `position`; from the first byte, when nil.
   package init(
@@ -55,38 +56,34 @@ package struct JournalReader: ~Copyable {
   ) throws(StoreError) {
     precondition(bufferSize >= JournalFormat.headerSize + JournalFormat.maxPayload)
     let headerSize = UInt64(JournalFormat.segmentHeaderSize)
-    let found = try OpenSegment.find(position, in: folder, jobID: jobID)
+    let found = try OpenSegment.at(position, in: folder, jobID: jobID)
     let header = found.header
     let isDropped = header.base > position ?? 0
-    let given = isDropped ? 0 : (position ?? 0) - header.base
-    let offset = max(headerSize, given)
-    // In the header, or beyond the end.
-    guard given == 0 || given >= headerSize, try offset <= found.size else {
-      throw .outOfRange(position: header.base + given)
-    }
     self.folder = folder
     self.jobID = jobID
     self.segment = found.takeDescriptor()
     self.base = header.base
-    self.offset = offset
-    self.unproven = offset > headerSize
+    self.offset = isDropped ? headerSize : max(headerSize, (position ?? 0) - header.base)
     self.buffer = [UInt8](repeating: 0, count: bufferSize)
     self.next = position == nil ? [.stdout: 0, .stderr: 0] : [:]
     if isDropped { self.jump(to: header, from: position ?? 0) }
-    if offset == headerSize { self.pass(header) }
+    if self.offset == headerSize { self.pass(header) }
   }
 
   /// The position behind the last record that was returned.
   package var position: UInt64 { self.base + self.offset }
 
-  /// What is next. Without `waiting`, only what is in the page cache is read.
+  /// What is next. Without `waiting`, only what is in the page cache is read, and an end is not looked
+  /// behind: it may be that of a segment that was cut short.
   package mutating func next(waiting: Bool) throws(StoreError) -> Next {
+    var whole: UInt64?  // a segment that nothing is added to any more, as there is a later one
     while true {
       if !self.gaps.isEmpty { return .gap(self.gaps.removeFirst()) }
       do throws(StoreError) {
         if let found = try self.parse() { return found }
       } catch {
         if try self.canReadAnew() { continue }
+        guard waiting else { return .wouldBlock }
         guard try self.isTorn() else { throw error }
         self.forget()
         return .end
@@ -95,52 +92,53 @@ package struct JournalReader: ~Copyable {
       case .bytes: continue
       case .wouldBlock: return .wouldBlock
       case .endOfFile:
-        guard try self.enterNextSegment(isAtEnd: self.filled == self.start) else {
-          self.forget()
-          return .end
-        }
-        self.forget()
+        let isAtEnd = self.filled == self.start || whole == self.base
+        let hasEntered = try self.enterNextSegment(isAtEnd: isAtEnd)
+        defer { self.forget() }
+        if hasEntered { continue }
+        guard waiting, try self.hasLaterSegment() else { return .end }
+        // Only now is it sure that it ends where it was seen to end.
+        guard whole != self.base else { throw self.damage("a segment was cut short") }
+        whole = self.base
       }
     }
   }
 
   /// Takes one whole record off the buffer, nil when there is none.
   private mutating func parse() throws(StoreError) -> Next? {
-    let header = JournalFormat.headerSize
-    guard self.filled - self.start >= header else { return nil }
-    let head = Array(self.buffer[self.start..<(self.start + header)])
-    // Zeros are the tail of a file that grew before its data came to disk: no record yet.
-    guard head.contains(where: { $0 != 0 }) else {
-      self.forget()
-      return try self.isAtZeros()
+    let size = JournalFormat.headerSize
+    guard self.filled - self.start >= size else { return nil }
+    guard let header = RecordHeader(self.buffer, at: self.start) else {
+      // Zeros where the next segment goes on hide nothing.
+      if self.isAtZeros, try self.enterNextSegment(isAtEnd: true) {
+        self.forget()
+        return nil
+      }
+      throw self.damage("no record header")
     }
-    let length = Int(head.load(at: 4) as UInt32)
-    guard Array(head[..<2]) == JournalFormat.recordMagic,
-      let stream = JournalStream(rawValue: head[2]), let kind = JournalKind(rawValue: head[3]),
-      length <= JournalFormat.maxPayload
-    else { throw self.damage("no record header") }
-    guard self.filled - self.start >= header + length else { return nil }
-    let payload = (self.start + header)..<(self.start + header + length)
+    guard self.filled - self.start >= size + header.length else { return nil }
+    let payload = (self.start + size)..<(self.start + size + header.length)
     let checked = self.start..<(self.start + JournalFormat.checkedSize)
     let sum = Checksum.crc32c(
       self.buffer, payload, after: Checksum.crc32c(self.buffer, checked))
-    guard sum == head.load(at: 32) else { throw self.damage("wrong checksum") }
-    return try self.take(kind, stream, head, payload)
+    guard sum == header.checksum else { throw self.damage("wrong checksum") }
+    return try self.take(header, payload)
   }
 
   private mutating func take(
-    _ kind: JournalKind, _ stream: JournalStream, _ head: [UInt8], _ payload: Range<Int>
+    _ header: RecordHeader, _ payload: Range<Int>
   ) throws(StoreError) -> Next {
-    let begin: UInt64 = head.load(at: 24)
+    let (stream, begin) = (header.stream, header.offset)
     guard self.next[stream] ?? begin == begin else { throw self.damage("a record is missing") }
-    let end = self.position + UInt64(head.count + payload.count)
+    let size = UInt64(JournalFormat.headerSize + payload.count)
+    let end = self.position + size
     let found: Next
-    switch kind {
+    switch header.kind {
     case .output:
       self.next[stream] = begin + UInt64(payload.count)
       found = .record(
         JournalRecord(
-          stream: stream, wallTime: head.load(at: 8), monotonicTime: head.load(at: 16),
+          stream: stream, wallTime: header.wallTime, monotonicTime: header.monotonicTime,
           offset: begin, bytes: Array(self.buffer[payload]), end: end))
     case .gap:
       guard payload.count == JournalGap.payloadSize,
@@ -149,23 +147,21 @@ package struct JournalReader: ~Copyable {
       self.next[stream] = to
       found = .gap(
         JournalGap(
-          stream: stream, from: begin, to: to, reason: reason, wallTime: head.load(at: 8),
+          stream: stream, from: begin, to: to, reason: reason, wallTime: header.wallTime,
           end: end))
     }
     self.start = payload.upperBound
-    self.offset += UInt64(head.count + payload.count)
-    self.unproven = false
+    self.offset += size
     return found
   }
 
   private func damage(_ what: String) -> StoreError {
-    self.unproven
-      ? .outOfRange(position: self.position) : .damaged(position: self.position, what)
+    .damaged(position: self.position, what)
   }
 
-  /// Zeros that the file ends with are no damage.
-  private mutating func isAtZeros() throws(StoreError) -> Next? {
-    try self.enterNextSegment(isAtEnd: true) ? nil : .end
+  /// Whether there are only zeros where a record's header should be.
+  private var isAtZeros: Bool {
+    self.buffer[self.start..<(self.start + JournalFormat.headerSize)].allSatisfy { $0 == 0 }
   }
 
   /// Whether what was damaged may be whole when it is read again.
@@ -185,23 +181,16 @@ package struct JournalReader: ~Copyable {
   /// Whether the record here is the journal's last, and a power loss has left zeros from somewhere in it to
   /// the end of the file: as much as the disk had of it.
   private func isTorn() throws(StoreError) -> Bool {
-    guard !self.unproven, try OpenSegment.bases(in: self.folder).last == self.base else {
-      return false
-    }
+    guard try !self.hasLaterSegment() else { return false }
     return try StoreError.wrap { () throws(SystemError) in
       try ZeroTail.begins(
         before: self.offset + UInt64(self.recordSize), from: self.offset, in: self.segment)
     }
   }
 
-  /// Of the record in the buffer, as its header says; of the header, where that says nothing.
+  /// Of the record in the buffer, as its header says; of the header, where that does not hold.
   private var recordSize: Int {
-    let header = JournalFormat.headerSize
-    guard Array(self.buffer[self.start..<(self.start + 2)]) == JournalFormat.recordMagic else {
-      return header
-    }
-    let length: UInt32 = self.buffer.load(at: self.start + 4)
-    return header + min(Int(length), JournalFormat.maxPayload)
+    JournalFormat.headerSize + (RecordHeader(self.buffer, at: self.start)?.length ?? 0)
   }
 
   /// Bytes of each stream up to the position, gaps included. Blocks.

@@ -75,17 +75,17 @@ package struct JournalSearch: Hashable, Sendable {
     }
   }
 
-  private mutating func since(
+  private func since(
     _ time: Int64, _ base: UInt64, in folder: borrowing OwnedDescriptor
   ) throws(SystemError) -> Step {
-    defer { self.limit = base }
     var headers = try JournalHeaders(base: base, in: folder)
     guard let first = try headers.next() else { return .goOn }
     if first.wallTime >= time { return .goOn }
     while let heading = try headers.next() {
       if heading.wallTime >= time { return .found(JournalPlace(position: heading.position)) }
     }
-    return .found(JournalPlace(position: self.limit ?? headers.position))
+    // The next segment, or damage in this one: whoever goes on there is told.
+    return .found(JournalPlace(position: headers.position))
   }
 
   private mutating func lines(

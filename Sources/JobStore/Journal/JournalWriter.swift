@@ -43,6 +43,9 @@ package struct JournalWriter: ~Copyable {
       repeating: 0, count: JournalFormat.headerSize + JournalFormat.maxPayload)
   }
 
+  /// Where the oldest segment begins that is kept.
+  package var start: UInt64 { self.older.first?.base ?? self.base }
+
   /// The position behind the last record.
   package var end: UInt64 { self.base + self.size }
 
@@ -189,7 +192,8 @@ extension JournalWriter {
     let start = Checksum.crc32c(buffer, 0..<JournalFormat.checkedSize)
     let payload = JournalFormat.headerSize..<(JournalFormat.headerSize + count)
     buffer.store(Checksum.crc32c(buffer, payload, after: start), at: 32)
-    buffer.store(UInt32(0), at: 36)
+    let header = Checksum.crc32c(buffer, 0..<RecordHeader.checkedSize)
+    buffer.store(header, at: RecordHeader.checkedSize)
   }
 
   /// Payload bytes for which the quota has room; the oldest make room where they may.

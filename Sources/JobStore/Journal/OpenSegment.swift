@@ -8,9 +8,13 @@ struct OpenSegment: ~Copyable {
 
   consuming func takeDescriptor() -> OwnedDescriptor { self.descriptor }
 
-  var size: UInt64 {
+  /// The same open file once more.
+  func duplicate() throws(SystemError) -> OwnedDescriptor { try self.descriptor.duplicate() }
+
+  /// Whether it has no name any more.
+  var isDropped: Bool {
     get throws(StoreError) {
-      do throws(SystemError) { return UInt64(try File.size(self.descriptor)) } catch {
+      do throws(SystemError) { return try File.isUnlinked(self.descriptor) } catch {
         throw .system(error)
       }
     }
@@ -26,7 +30,15 @@ struct OpenSegment: ~Copyable {
     return OpenSegment(descriptor: segment, header: header)
   }
 
-  /// Nil when it is not there yet: cut short, or zeros after a power loss.
+  /// Whether the segment at `base` is there, its header included.
+  static func hasHeader(
+    _ base: UInt64, in folder: borrowing OwnedDescriptor, jobID: String
+  ) throws(StoreError) -> Bool {
+    guard let segment = try self.file(base, in: folder) else { return false }
+    return try self.header(of: segment, base: base, jobID: jobID) != nil
+  }
+
+  /// Nil when it is not there yet: cut short, or nothing but zeros after a power loss.
   static func header(
     of segment: borrowing OwnedDescriptor, base: UInt64, jobID: String
   ) throws(StoreError) -> SegmentHeader? {
@@ -38,8 +50,15 @@ struct OpenSegment: ~Copyable {
     } catch {
       throw .system(error)
     }
-    guard result == .bytes(head.count), head.contains(where: { $0 != 0 }) else { return nil }
+    guard result == .bytes(head.count) else { return nil }
+    if head.allSatisfy({ $0 == 0 }), try self.isZeros(segment) { return nil }
     return try SegmentHeader(head, base: base, jobID: jobID)
+  }
+
+  private static func isZeros(_ file: borrowing OwnedDescriptor) throws(StoreError) -> Bool {
+    do throws(SystemError) { return try ZeroTail.begins(before: 1, from: 0, in: file) } catch {
+      throw .system(error)
+    }
   }
 
   private static func file(

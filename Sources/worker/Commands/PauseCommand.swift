@@ -9,7 +9,8 @@ struct PauseCommand: ClientCommand {
     abstract: "Freeze jobs: every process stops where it is.",
     discussion: """
       A paused job uses no processor time and keeps its memory. Its --timeout goes on; stop ends it \
-      as any other job; a signal reaches it when it is resumed. Pausing a paused job is no error.
+      as any other job; a signal reaches it when it is resumed, KILL at once. Pausing a paused job is \
+      no error.
 
       EXAMPLE: worker pause build
       """)

@@ -28,10 +28,14 @@ struct UpdateCommand: ClientCommand {
 
   func run(_ session: Session) async throws -> Int32 {
     let job = try await session.client.update(self.job, self.limit.message)
-    let lines = job.applied.sorted { $0.key < $1.key }.map { name, limit in
-      Printable.escaped("\(name): \(limit.file) = \(limit.value)") + "\n"
-    }
-    try StandardStream.stdout.write(self.json ? try JSON.text(job) : lines.joined())
+    try StandardStream.stdout.write(self.json ? try JSON.text(job) : Self.text(job))
     return ExitCode.success
+  }
+
+  /// As `status` shows them.
+  static func text(_ job: Worker_V1_Job) -> String {
+    job.applied.sorted { $0.key < $1.key }.map { name, limit in
+      Printable.escaped(LimitNotes.line(name, limit)) + "\n"
+    }.joined()
   }
 }

@@ -11,7 +11,7 @@ struct LimitOptions: ParsableArguments, Sendable {
   @Option(
     parsing: .unconditional,
     help:
-      "Share of the processors beside others, 1 to 10000; 100 is a host's service. (default: 50)",
+      "Share of the processors beside other jobs, 1 to 10000. (default: 100)",
     transform: Values.whole)
   var cpuWeight: Int64?
 

@@ -10,7 +10,7 @@ struct PlanPage {
     var lines = [
       "cgroups: \(self.plan.cgroupVersion), below \(self.plan.cgroupFolders.joined(separator: ", "))"
     ]
-    if self.plan.limits.isEmpty { lines.append("no limit was asked for") }
+    if self.plan.limits.allSatisfy(\.isStart) { lines.append("no limit was asked for") }
     for limit in self.plan.limits { lines += self.lines(limit) }
     if self.plan.hasIsolation {
       lines += IsolationLines(self.plan.isolation).pairs.map { "\($0): \($1)" }
@@ -19,6 +19,7 @@ struct PlanPage {
   }
 
   private func lines(_ limit: Worker_V1_PlannedLimit) -> [String] {
+    if limit.isStart { return ["start: REFUSED: \(limit.unenforced)"] }
     guard limit.unenforced.isEmpty else {
       return ["\(limit.name): NOT ENFORCED: \(limit.unenforced)"]
     }
@@ -29,4 +30,9 @@ struct PlanPage {
     if !limit.note.isEmpty { lines.append("  note: \(limit.note)") }
     return lines
   }
+}
+
+extension Worker_V1_PlannedLimit {
+  /// No limit of the job's, but what other jobs have leaves no room for it.
+  var isStart: Bool { self.name == "start" }
 }
