@@ -9,18 +9,13 @@ import Testing
     let table = try ProbeTable(documentation: Programs.documentation)
     try await Host.with { host in
       let probe = try await Programs.compile("probe", in: host.path)
-      let listener = try AbstractListener(name: host.path)
-      let named = try NamedListener(path: "\(host.path)/service.sock")
+      let targets = try ProbeTargets(on: host)
       for (kind, options, identity) in [
         ("default", [], "alice"), ("root", ["--user", "0"], "admin"),
         ("userns", ["--userns"], "alice"),
       ] as [(String, [String], String)] {
-        let environment = [
-          "PROBE_SECRET=\(host.certs)/server.key", "PROBE_ABSTRACT=\(listener.name)",
-          "PROBE_SOCKET=\(named.path)", "PROBE_PORT=\(host.port)",
-        ].flatMap { ["--env", $0] }
         let outcome = try await host.worker(
-          ["run"] + options + environment + ["--", probe], as: identity)
+          ["run"] + options + targets.options + ["--", probe], as: identity)
         #expect(table.differences(from: outcome.text, kind: kind) == [], "\(outcome.stderr)")
       }
     }

@@ -29,6 +29,27 @@ import Testing
     }
   }
 
+  /// It is root inside that unpacks and owns what comes, over ids that are nobody's outside.
+  @Test(
+    .enabled(
+      if: getenv("WORKER_DEBIAN_TREE") != nil,
+      "needs WORKER_DEBIAN_TREE, a tree made with debootstrap (.ci/run makes one)"))
+  func aDebianTreeInstallsPackagesFromTheArchive() async throws {
+    let tree = String(cString: try #require(getenv("WORKER_DEBIAN_TREE")))
+    let script = """
+      (apt-get update && apt-get install -y --no-install-recommends hello) >/tmp/log 2>&1 &&
+        hello && exec stat -c %u /usr/bin/hello
+      tail -n 20 /tmp/log; exit 1
+      """
+    try await Host.with { host in
+      let outcome = try await host.worker(
+        "run", "--net", "nat", "--userns", "--rootfs", tree, "--", "sh", "-c", script, as: "admin")
+      #expect(outcome.text == "Hello, world!\n0\n", "\(outcome)")
+    }
+    var status = stat()
+    #expect(lstat("\(tree)/usr/bin/hello", &status) == 0 && status.st_uid == 0)
+  }
+
   /// A socket that is bound to the interface leaves out the routes of loopback, and a raw one all routes.
   @Test(.enabled(if: access("/usr/bin/perl", X_OK) == 0, "needs perl as a client"))
   func noSocketOptionIsAWayToTheHostsLoopback() async throws {
@@ -100,16 +121,12 @@ import Testing
     let table = try ProbeTable(documentation: Programs.documentation)
     try await Host.with { host in
       let probe = try await Programs.compile("probe", in: host.path)
-      let listener = try AbstractListener(name: host.path)
-      let environment = [
-        "PROBE_SECRET=\(host.certs)/server.key", "PROBE_ABSTRACT=\(listener.name)",
-        "PROBE_PORT=\(host.port)",
-      ].flatMap { ["--env", $0] }
+      let targets = try ProbeTargets(on: host)
       for (kind, options) in [
         ("default", []), ("userns", ["--userns"]),
       ] as [(String, [String])] {
         let outcome = try await host.worker(
-          ["run", "--net", "nat"] + options + environment + ["--", probe], as: "admin")
+          ["run", "--net", "nat"] + options + targets.options + ["--", probe], as: "admin")
         let differences = table.differences(from: outcome.text, kind: kind)
         // It is connected.
         #expect(differences.filter { !$0.contains("connect-out") } == [], "\(outcome.stderr)")

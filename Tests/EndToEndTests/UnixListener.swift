@@ -44,3 +44,20 @@ final class NamedListener {
     try check("chmod(\(path))") { chmod(path, 0o777) }
   }
 }
+
+/// What the probes of Tests/VM/programs/probe.c look for, there for as long as this is.
+final class ProbeTargets {
+  private let abstract: AbstractListener
+  private let named: NamedListener
+  /// That tell a job where.
+  let options: [String]
+
+  init(on host: Host) throws {
+    self.abstract = try AbstractListener(name: host.path)
+    self.named = try NamedListener(path: "\(host.path)/service.sock")
+    self.options = [
+      "PROBE_SECRET=\(host.certs)/server.key", "PROBE_ABSTRACT=\(self.abstract.name)",
+      "PROBE_SOCKET=\(self.named.path)", "PROBE_PORT=\(host.port)",
+    ].flatMap { ["--env", $0] }
+  }
+}
