@@ -65,7 +65,7 @@ int clinux_inotify_watch(int inotify, const char *path) {
 
 int clinux_inotify_watch_names(int inotify, const char *path, int files) {
   uint32_t names = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_MASK_ADD;
-  return inotify_add_watch(inotify, path, files ? names | IN_MODIFY : names);
+  return inotify_add_watch(inotify, path, files ? names | IN_MODIFY | IN_ATTRIB : names);
 }
 
 int clinux_inotify_unwatch(int inotify, int watch) { return inotify_rm_watch(inotify, watch); }

@@ -19,6 +19,7 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   /// Counts this call until stream and handler are gone.
   private let account: ClientAccount?
   private var hasReturned = false
+  private var hasAnswered = false
   private var phase = Phase.waiting
   private var trailers = HeaderList()
   private var deadline: Int64?
@@ -184,7 +185,6 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
 
   private func send(_ metadata: Metadata) throws(RPCError) {
     guard self.phase == .waiting, let connection = self.connection else { throw self.isEnded }
-    try connection.checkAnswers(of: self.method)
     let headers = try HeaderCoding.response(metadata)
     do throws(SessionError) {
       try connection.session?.submitResponse(headers, stream: self.id, body: true)
@@ -198,7 +198,9 @@ final class ServerCall: OutboundOwner, @unchecked Sendable {
   private func send(_ message: [UInt8]) throws(RPCError) {
     if self.phase == .waiting { try self.send([:]) }
     guard self.phase == .headersSent else { throw self.isEnded }
-    try self.connection?.checkAnswers(of: self.method)
+    // The first says what the call has done, and may be all that is ever said of it.
+    if self.hasAnswered { try self.connection?.checkAnswers(of: self.method) }
+    self.hasAnswered = true
     guard message.count <= self.maximumMessage else {
       throw RPCError(
         code: .resourceExhausted,

@@ -203,10 +203,9 @@ final class ServerConnection: Connection, @unchecked Sendable {
       self.session?.reset(stream: stream, .refused)
       return
     }
-    if let identity = self.identity, let refusal = self.account?.begin(now: Clock.monotonic()) {
-      self.owner.report(
-        .callRefused(
-          peer: self.peer, identity: identity, method: head.descriptor.method, reason: refusal))
+    // Here and not when it answers: a call that was refused must not have been carried out.
+    if let refusal = self.queued.refusal ?? self.account?.begin(now: Clock.monotonic()) {
+      self.reportRefusal(of: head.descriptor.method, refusal)
       throw RequestHead.refusal(.resourceExhausted, refusal)
     }
     if self.owner.methods[head.path] == nil, let identity = self.identity {

@@ -6,7 +6,7 @@ import PKI
 /// Reading files again while the server runs, and telling in time of what runs out.
 extension Server {
   /// Orders, and changes of files, until the server shall drain. One reading after another; draining
-  /// waits for none, as a file system may never answer.
+  /// waits for none, as the file system of certificates and policy may never answer.
   func obey(_ orders: AsyncStream<ServerOrder>) async {
     let (readings, sender) = AsyncStream<ServerOrder>.makeStream()
     let watch = self.watchFiles { sender.yield(.reloadChanged) }

@@ -24,8 +24,10 @@ import Testing
   }
 
   @Test func answersOfAnIdentityAreBoundedAndOthersAreServed() async throws {
+    let carriedOut = Lock(0)
     let large: EchoService.Handler = { _, _ in
-      StreamingServerResponse { writer in
+      carriedOut.withLock { $0 += 1 }
+      return StreamingServerResponse { writer in
         try await writer.write(Array(repeating: 7, count: 200_000))
         return [:]
       }
@@ -46,6 +48,7 @@ import Testing
         refused["grpc-message"]
           == "'alice' has 1000000 bytes of answers that are not read, which is the limit: read them, "
           + "or end some calls")
+      #expect(carriedOut.withLock { $0 } == 5)
       let error = await #expect(throws: RPCError.self) {
         try await server.withClient { try await $0.get("Get", [1]).message }
       }

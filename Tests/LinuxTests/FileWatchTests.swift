@@ -45,12 +45,15 @@ import Testing
   }
 
   /// Each is told, and so is what becomes of the file afterwards.
-  @Test(arguments: ["write", "create", "folder", "folder gone", "link", "link to another store"])
+  @Test(arguments: [
+    "write", "mode", "create", "folder", "folder gone", "link", "link to another store",
+  ])
   func aPathIsFollowedWhereverItLeads(_ deed: String) async throws {
     try await self.withWatch { _, told in
       var last = "one"
       switch deed {
       case "write": try self.write("one")
+      case "mode": #expect(chmod(self.folder.path("one/file"), 0o640) == 0)
       case "create":
         #expect(unlink(self.folder.path("one/file")) == 0)
         _ = await told.next()

@@ -53,14 +53,17 @@ extension ServerConnection {
     return "the connection's calls have too many bytes of requests that are not complete"
   }
 
-  /// Refuses an answer to a client that does not read those it has: where they wait, they are memory.
+  /// Refuses more answers to a client that does not read those it has: where they wait, they are memory.
   func checkAnswers(of method: String) throws(RPCError) {
     guard let refusal = self.queued.refusal else { return }
-    if let identity = self.identity {
-      self.owner.report(
-        .callRefused(peer: self.peer, identity: identity, method: method, reason: refusal))
-    }
+    self.reportRefusal(of: method, refusal)
     throw RPCError(code: .resourceExhausted, message: refusal)
+  }
+
+  func reportRefusal(of method: String, _ reason: String) {
+    guard let identity = self.identity else { return }
+    self.owner.report(
+      .callRefused(peer: self.peer, identity: identity, method: method, reason: reason))
   }
 
   // MARK: Too fast

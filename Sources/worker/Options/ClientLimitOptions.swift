@@ -80,9 +80,16 @@ struct ClientLimitOptions: ParsableArguments, Sendable {
     configuration.limits.handshakesPerAddress = Self.rate(self.addressHandshakes, burst: 10)
     configuration.limits.connectionsPerIdentity = self.userConnections
     configuration.limits.openCallsPerIdentity = self.userCalls
+    configuration.limits.answersPerIdentity = Self.answers(of: self.userCalls)
     configuration.limits.bytesPerIdentity = Self.rate(Int(self.userBytes), burst: 4)
     if let time = self.requestTimeout { configuration.limits.requestTimeout = time }
     configuration.startsPerCaller = Self.rate(self.userStarts, burst: 10)
+  }
+
+  /// So much that followers who pause, each with a message of output queued, stay below it.
+  private static func answers(of calls: Int) -> Int {
+    guard calls > 0 else { return 0 }
+    return max(TransportLimits().answersPerIdentity, (64 << 20) + calls * (64 << 10))
   }
 
   private static func rate(_ perSecond: Int, burst: Int) -> RateLimit {
