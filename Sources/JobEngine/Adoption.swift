@@ -64,13 +64,28 @@ struct Adoption {
     }
   }
 
-  /// Nil where they were never changed.
+  /// Nil where they were never changed, or what they were changed to is damaged: the job is not to be hidden
+  /// for it.
   private func limits(_ id: JobID) throws(StoreError) -> LimitsRecord? {
     do throws(StoreError) {
       return try LimitsRecord(try self.state.read(JobDirectory.limits, of: id))
     } catch {
-      if case .system(let cause) = error, cause.errno == ENOENT { return nil }
-      throw error
+      switch error {
+      case .system(let cause) where cause.errno == ENOENT: return nil
+      case .malformed: return nil
+      default: throw error
+      }
+    }
+  }
+
+  /// What to tell of limits that `limits` passes over.
+  fileprivate func problemWithLimits(of id: JobID) -> String? {
+    do throws(StoreError) {
+      _ = try LimitsRecord(try self.state.read(JobDirectory.limits, of: id))
+      return nil
+    } catch {
+      guard case .malformed(let what) = error else { return nil }
+      return "\(what): the limits that the job was started with are shown"
     }
   }
 
@@ -125,7 +140,9 @@ extension Worker {
   /// job that runs must not be taken for none.
   private func adopt(_ id: JobID, _ adoption: Adoption) throws(SystemError) {
     do throws(StoreError) {
-      switch try adoption.examine(id) {
+      let found = try adoption.examine(id)
+      if let problem = adoption.problemWithLimits(of: id) { self.tell(problem, of: id) }
+      switch found {
       case .finished(let record, let exit):
         self.insert(id, record, start: try adoption.startRecord(id), exit: exit)
       case .alive(let record, let start, let keeper):
@@ -145,16 +162,19 @@ extension Worker {
       }
     } catch {
       if case .system(let cause) = error, error.isShortage { throw cause }
-      let problem = "\(self.state.path(id)): \(error)"
-      self.foundProblems.withLock { $0.append(problem) }
+      self.tell("\(error)", of: id)
     }
+  }
+
+  private func tell(_ problem: String, of id: JobID) {
+    let line = "\(self.state.path(id)): \(problem)"
+    self.foundProblems.withLock { $0.append(line) }
   }
 
   /// A failure is told; the job is not to be hidden for it.
   private func settleChange(of id: JobID, _ record: JobRecord) {
     do throws(StoreError) { try self.state.settleChange(of: id, record) } catch {
-      let problem = "\(self.state.path(id)): a change of its limits was cut short: \(error)"
-      self.foundProblems.withLock { $0.append(problem) }
+      self.tell("a change of its limits was cut short: \(error)", of: id)
     }
   }
 

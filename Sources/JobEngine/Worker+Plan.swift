@@ -44,7 +44,7 @@ extension JobPlan {
       folders: cgroups.folders.map { Self.parent($0.path) })
   }
 
-  fileprivate static func parent(_ path: String) -> String {
+  static func parent(_ path: String) -> String {
     String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex))
   }
 }

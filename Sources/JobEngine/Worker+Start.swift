@@ -137,7 +137,12 @@ extension JobID {
 
 extension WorkerError {
   init(_ failure: InitFailure) {
-    self.init(
-      .startFailed, failure.description, step: failure.step, errno: failure.errno)
+    var message = failure.description
+    if failure.step == "clone", failure.errno == EAGAIN {
+      message =
+        "no process can be started: the jobs of this server have all that it allows them together "
+        + "(--max-pids), or this host has no more: stop a job, or wait for one to end"
+    }
+    self.init(.startFailed, message, step: failure.step, errno: failure.errno)
   }
 }

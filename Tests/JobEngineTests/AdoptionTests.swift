@@ -54,6 +54,26 @@ import Testing
     await second.close()
   }
 
+  @Test func aJobIsNotHiddenForDamagedLimits() async throws {
+    let folder = try TemporaryFolder()
+    let first = try await Worker.open(configuration(folder))
+    let job = try await first.start(JobSpec(command: ["sleep", "1000"]), owner: "alice")
+    var changes = Limits()
+    changes.pids = 50
+    _ = try await first.update(job.id, changes)
+    await first.close()
+    let files = try File.openFolder("\(folder.path)/state/jobs/\(job.id)")
+    var bytes = try File.read(JobDirectory.limits, in: files)
+    bytes[bytes.count / 2] ^= 1
+    try File.replace(JobDirectory.limits, in: files, with: bytes)
+
+    let second = try await Worker.open(configuration(folder))
+    #expect(try await second.status(job.id).state == .running)
+    #expect(second.problems.count == 1 && second.problems[0].contains("was started with are shown"))
+    _ = try await second.stop(job.id, grace: .zero, by: "alice")
+    await second.close()
+  }
+
   @Test func jobThatEndedMeanwhileIsListedAsFinished() async throws {
     let folder = try TemporaryFolder()
     let first = try await Worker.open(configuration(folder))

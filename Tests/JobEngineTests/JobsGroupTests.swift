@@ -8,7 +8,7 @@ import Testing
 @Suite(.requiresRoot, .serialized) struct JobsGroupTests {
   /// The content of a file of the group, in whichever hierarchy has it.
   private func value(_ names: String..., of worker: Worker) -> String {
-    for folder in worker.jobsGroup.layout.used {
+    for folder in worker.jobsGroup.layout.all {
       for name in names {
         if let text = try? File.readText("\(folder)/\(name)") {
           return String(text.prefix { $0 != "\n" })
@@ -19,7 +19,7 @@ import Testing
   }
 
   private func isThere(_ group: JobsGroup) -> Bool {
-    group.layout.used.contains { File.exists(path: $0) }
+    group.layout.all.contains { File.exists(path: $0) }
   }
 
   @Test func jobsWithoutLimitsHaveNoMoreProcessesTogetherThanTheTotal() async throws {
@@ -80,6 +80,49 @@ import Testing
     #expect(!self.isThere(second.jobsGroup))
   }
 
+  /// v1 has no less for a group than for one in it.
+  @Test func aTotalOfCoresThatIsLessThanAJobHasWaits() async throws {
+    let folder = try TemporaryFolder()
+    var configuration = configuration(folder)
+    configuration.totals.cpu = 2
+    let first = try await Worker.open(configuration)
+    var spec = JobSpec(command: ["sleep", "1000"])
+    spec.limits.cpu = 2
+    let job = try await first.start(spec, owner: "alice")
+    await first.close()
+    configuration.totals.cpu = 1
+    let second = try await Worker.open(configuration)
+    try await second.prepare()
+    #expect(try await second.status(job.id).state == .running)
+    _ = try await second.stop(job.id, grace: .zero, by: "alice")
+    let next = try await second.start(JobSpec(command: ["sleep", "1000"]), owner: "alice")
+    #expect(
+      ["100000 100000", "100000"].contains(
+        self.value("cpu.max", "cpu.cfs_quota_us", of: second)))
+    _ = try await second.stop(next.id, grace: .zero, by: "alice")
+    await second.close()
+  }
+
+  /// Each end may take the group away, and each start needs it.
+  @Test func startsAndEndsAtTheSameMomentDoNotDisturbEachOther() async throws {
+    try await withWorker { worker in
+      let group = worker.jobsGroup
+      try await withThrowingTaskGroup(of: Void.self) { tasks in
+        for number in 0..<120 {
+          if tasks.isEmpty == false, number >= 8 { try await tasks.next() }
+          tasks.addTask {
+            var spec = JobSpec(command: ["true"])
+            if number % 3 == 0 { spec.limits.cpuset = "0" }
+            let job = try await worker.start(spec, owner: "alice")
+            group.remove()
+            _ = try await worker.wait(job.id)
+          }
+        }
+        try await tasks.waitForAll()
+      }
+    }
+  }
+
   @Test func theLastJobTakesItAwayWhereNoWorkerIs() async throws {
     let folder = try TemporaryFolder()
     let first = try await Worker.open(configuration(folder))
@@ -110,11 +153,11 @@ import Testing
     try await second.prepare()
     #expect(try await second.status(job.id).state == .running)
     _ = try await second.stop(job.id, grace: .zero, by: "alice")
-    // With room again the total is in force.
-    _ = try await second.wait(
-      second.start(JobSpec(command: ["true"]), owner: "alice").id)
+    // With room again the total is in force; read while a job keeps the group.
+    let next = try await second.start(JobSpec(command: ["sleep", "1000"]), owner: "alice")
     #expect(
       Int64(self.value("memory.max", "memory.limit_in_bytes", of: second)) == 16 << 20)
+    _ = try await second.stop(next.id, grace: .zero, by: "alice")
     await second.close()
     #expect(!self.isThere(second.jobsGroup))
   }

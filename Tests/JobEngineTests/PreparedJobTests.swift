@@ -85,7 +85,7 @@ import Testing
     #expect(try Folder.names(in: File.openFolder("\(folder.path)/state/jobs")) == [])
     #expect(try cgroupFolders().filter { $0.contains("\(id)") } == [])
     let group = try self.group(of: state)
-    #expect(group.layout.used.allSatisfy { !File.exists(path: $0) })
+    #expect(group.layout.all.allSatisfy { !File.exists(path: $0) })
   }
 
   @Test func whatAKilledKeeperLeftIsFoundByTheNextWorker() async throws {

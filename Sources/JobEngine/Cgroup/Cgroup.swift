@@ -83,7 +83,8 @@ struct Cgroup: Hashable, Sendable {
     guard let group else { return try self.makeFolder(path, for: whom) }
     try JobsGroup.againWhileGone { () throws(WorkerError) in
       do throws(WorkerError) { try self.makeFolder(path, for: whom) } catch {
-        if error.errno == ENOENT { try group.prepare() }
+        // Where only some jobs have one it is made for the first of them.
+        if error.errno == ENOENT { try group.prepare(JobPlan.parent(path)) }
         throw error
       }
     }

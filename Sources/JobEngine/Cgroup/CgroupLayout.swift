@@ -58,12 +58,20 @@ extension CgroupLayout {
     return layout
   }
 
-  /// The folders in which a job may have a group.
-  var used: [String] {
+  /// The folders in which every job has a group.
+  var common: [String] { self.folders { $1 == .v2 || $0.isAlways } }
+
+  /// Those in which a job may have one.
+  var all: [String] { self.folders { _, _ in true } }
+
+  private func folders(
+    of isWanted: (any Controller.Type, CgroupVersion) -> Bool
+  ) -> [String] {
     var folders = self.unified.map { [$0.folder] } ?? []
-    let controllers = Controllers.all + (folders.isEmpty ? Controllers.withoutUnified : [])
-    for folder in controllers.compactMap({ self.place(of: $0)?.folder })
-    where !folders.contains(folder) {
+    for controller in Controllers.all + (folders.isEmpty ? Controllers.withoutUnified : []) {
+      guard let (version, folder) = self.place(of: controller), isWanted(controller, version),
+        !folders.contains(folder)
+      else { continue }
       folders.append(folder)
     }
     return folders

@@ -11,7 +11,7 @@ final class JobsGroup: Sendable {
   /// Below which jobs get theirs.
   let layout: CgroupLayout
   /// The group above, which is this worker's to divide.
-  private let outer: CgroupLayout
+  let outer: CgroupLayout
   private let totals: HostTotals
   /// What the totals are is written.
   private let isSettled = Lock(false)
@@ -22,45 +22,48 @@ final class JobsGroup: Sendable {
     self.totals = totals
   }
 
-  /// Makes it where it is missing. Blocks.
-  func prepare() throws(WorkerError) {
+  /// Makes it where it is missing: where every job needs it, and in `folder`, one of the layout's. Blocks.
+  func prepare(_ folder: String? = nil) throws(WorkerError) {
     try CgroupRoot.prepare(self.outer)
-    try Self.againWhileGone { () throws(WorkerError) in try self.make() }
+    try Self.againWhileGone { () throws(WorkerError) in
+      try self.make(self.layout.common + (folder.map { [$0] } ?? []))
+    }
   }
 
   /// Does it again when a folder was not there: the keeper of a job that ended at this moment, and was the
-  /// last in the group, had taken it away.
+  /// last in the group, had taken it away. ENODEV: between the open and the write.
   static func againWhileGone(_ body: () throws(WorkerError) -> Void) throws(WorkerError) {
     for _ in 0..<8 {
       do throws(WorkerError) { return try body() } catch {
-        if error.errno != ENOENT { throw error }
+        guard error.errno == ENOENT || error.errno == ENODEV else { throw error }
       }
     }
     try body()
   }
 
-  private func make() throws(WorkerError) {
-    var isNew = false
-    for (folder, above) in zip(self.layout.used, self.outer.used)
-    where !File.exists(path: folder) {
-      try Self.make(folder, in: above)
-      isNew = true
+  private func make(_ folders: [String]) throws(WorkerError) {
+    var made: Set<String> = []
+    for folder in folders where !File.exists(path: folder) {
+      self.isSettled.withLock { $0 = false }
+      try Self.make(folder)
+      made.insert(folder)
     }
     try CgroupRoot.prepare(self.layout, mayBeInside: false)
-    guard isNew || !self.isSettled.withLock({ $0 }) else { return }
-    let isSettled = try self.settle(isNew: isNew)
+    guard !self.isSettled.withLock({ $0 }) else { return }
+    let isSettled = try self.settle(made)
     self.isSettled.withLock { $0 = isSettled }
   }
 
   /// Removes it if no job is in it. Blocks.
   func remove() {
-    for folder in self.layout.used { try? File.removeFolder(path: folder) }  // EBUSY: jobs run on
+    for folder in self.layout.all { try? File.removeFolder(path: folder) }  // EBUSY: jobs run on
   }
 
-  private static func make(_ folder: String, in above: String) throws(WorkerError) {
+  private static func make(_ folder: String) throws(WorkerError) {
     do throws(WorkerError) { try Cgroup.makeFolder(folder, for: "all jobs") } catch {
       guard File.exists(path: folder) else { throw error }  // another start was faster
     }
+    let above = JobPlan.parent(folder)
     guard File.exists(path: "\(above)/tasks") else { return }
     // A v1 group begins without processors and memory nodes, and those below it cannot have any then.
     for file in ["cpuset.cpus", "cpuset.mems"] {
@@ -83,8 +86,9 @@ extension JobsGroup {
     "pids.max": "max",
   ]
 
-  /// Answers whether all are in force. In a group with jobs of an earlier worker some may have to wait.
-  private func settle(isNew: Bool) throws(WorkerError) -> Bool {
+  /// Answers whether all are in force. Where jobs of an earlier worker are, and not in the folders that were
+  /// `made` just now, some may have to wait: v1 holds a group to no less than one in it may have.
+  private func settle(_ made: Set<String>) throws(WorkerError) -> Bool {
     var isSettled = true
     for controller in [CPU.self, Memory.self, PIDs.self] as [any Controller.Type] {
       guard let (version, folder) = self.layout.place(of: controller) else { continue }
@@ -92,7 +96,7 @@ extension JobsGroup {
         do throws(SystemError) {
           isSettled = try self.write(setting, to: folder) && isSettled
         } catch {
-          guard !isNew else {
+          guard !made.contains(folder), error.errno != ENOENT, error.errno != ENODEV else {
             throw WorkerError(
               .failedPrecondition, "cannot bound all jobs together: the kernel refused \(error)",
               errno: error.errno)
