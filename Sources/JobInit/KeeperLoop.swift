@@ -212,9 +212,6 @@ extension KeeperLoop {
 
   /// The start record first: whoever hears of the start may look for it at once.
   private mutating func announce() {
-    if let target = self.state.target {
-      self.witness.targetStarted(target, under: self.birth.pid)
-    }
     do throws(SystemError) {
       let record = StartRecord(
         bootID: try ProcessIdentity.bootID(), keeper: try .current,
@@ -225,6 +222,10 @@ extension KeeperLoop {
       // PID 1 may have ended meanwhile: the exit record follows and says all there is to say.
     }
     self.engine.tell(.started(pid: self.birth.pid))
+    // Nobody has to wait for that.
+    if let target = self.state.target {
+      self.witness.targetStarted(target, under: self.birth.pid)
+    }
   }
 
   private mutating func copy(_ stream: JournalStream) {
