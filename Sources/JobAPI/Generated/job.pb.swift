@@ -1685,7 +1685,8 @@ package nonisolated struct Worker_V1_OutputEnd: Sendable {
   fileprivate var _stderrSent: Int64? = nil
 }
 
-/// Where a stream with `tail` or `since` begins; sent first, unless a chunk follows at once.
+/// Where a stream with `tail` or `since` begins; sent first, unless a chunk follows at once,
+/// or the time of `since` is still to come.
 package nonisolated struct Worker_V1_OutputStart: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
