@@ -49,18 +49,27 @@ public struct HostTotals: Hashable, Sendable {
 }
 
 extension HostTotals {
-  /// Throws where not even one job would fit, with the least that one takes.
+  /// Throws where not even one job would fit, with the least that one takes, and where a job could not be
+  /// given the total as its limit.
   func validate() throws(WorkerError) {
-    let least: [(String, Double?, Double)] = [
-      ("max-jobs", self.jobs.map(Double.init), 1), ("max-cpu", self.cpu, Limits.minCPU),
-      ("max-jobs-per-user", self.jobsPerOwner.map(Double.init), 1),
-      ("max-memory", self.memory.map(Double.init), Double(Limits.minMemory)),
-      ("max-pids", self.pids.map(Double.init), Double(Limits.minPIDs)),
+    let any = 1...Double(Int.max)
+    let bounds: [(String, Double?, ClosedRange<Double>)] = [
+      ("max-jobs", self.jobs.map(Double.init), any),
+      ("max-jobs-per-user", self.jobsPerOwner.map(Double.init), any),
+      ("max-cpu", self.cpu, Limits.minCPU...Limits.maxCPU),
+      (
+        "max-memory", self.memory.map(Double.init),
+        Double(Limits.minMemory)...Double(Limits.maxMemory)
+      ),
+      ("max-pids", self.pids.map(Double.init), Double(Limits.minPIDs)...Double(Limits.maxPIDs)),
     ]
-    for (name, total, minimum) in least {
-      guard let total, !(total >= minimum) else { continue }
-      throw .invalid(
-        "\(name) must be at least \(minimum.plain), which one job takes, got \(total.plain)")
+    for (name, total, range) in bounds {
+      guard let total, !range.contains(total) else { continue }
+      let bound =
+        total > range.upperBound
+        ? "most \(range.upperBound.plain), or none"
+        : "least \(range.lowerBound.plain), which one job takes"
+      throw .invalid("\(name) must be at \(bound), got \(total.plain)")
     }
   }
 

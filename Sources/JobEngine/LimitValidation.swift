@@ -33,7 +33,8 @@ extension Limits {
 
   private func validateCPU() throws(WorkerError) {
     if let cpu = self.cpu, !(cpu >= Self.minCPU && cpu <= Self.maxCPU) {
-      throw .invalid("cpu must be at least \(Self.minCPU) cores, got \(cpu)")
+      let bound = cpu > Self.maxCPU ? "most \(Self.maxCPU.plain)" : "least \(Self.minCPU)"
+      throw .invalid("cpu must be at \(bound) cores, got \(cpu)")
     }
     if let weight = self.cpuWeight { try Self.check("cpu-weight", weight, in: Self.weights) }
     if let cpuset = self.cpuset, CPUList(cpuset) == nil {

@@ -47,6 +47,14 @@ import Testing
     var cpu = HostTotals()
     cpu.cpu = 0.001
     #expect { try cpu.validate() } throws: { "\($0)".hasPrefix("max-cpu must be at least 0.01") }
+    for value in [92_233_720_368_548, Double.infinity, .nan] {
+      cpu.cpu = value
+      #expect(throws: WorkerError.self) { try cpu.validate() }
+    }
+    pids.pids = .max
+    #expect { try pids.validate() } throws: {
+      "\($0)".hasPrefix("max-pids must be at most 4194304, or none, got ")
+    }
   }
 
   @Test func quotasOfOutputThatNoJobFitsIntoAreRefused() async throws {

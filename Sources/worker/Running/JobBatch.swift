@@ -9,8 +9,9 @@ enum JobBatch {
     /// Says what failed, and gives back the exit code.
     func tellFailures() -> Int32 {
       var code = ExitCode.success
+      var told: Set<String> = []  // a role is refused for each job alike
       for case .failure(let failure) in self.results {
-        Message.print(failure.description)
+        if told.insert(failure.description).inserted { Message.print(failure.description) }
         if code == ExitCode.success { code = failure.code }
       }
       return code
