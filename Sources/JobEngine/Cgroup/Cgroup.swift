@@ -81,10 +81,12 @@ struct Cgroup: Hashable, Sendable {
     _ path: String, for whom: String, in group: JobsGroup?
   ) throws(WorkerError) {
     guard let group else { return try self.makeFolder(path, for: whom) }
+    let parent = JobPlan.parent(path)
     try JobsGroup.againWhileGone { () throws(WorkerError) in
+      // Where only some jobs have one it is made for the first of them.
+      if !group.layout.common.contains(parent) { try group.prepare(parent) }
       do throws(WorkerError) { try self.makeFolder(path, for: whom) } catch {
-        // Where only some jobs have one it is made for the first of them.
-        if error.errno == ENOENT { try group.prepare(JobPlan.parent(path)) }
+        if error.errno == ENOENT { try group.prepare() }
         throw error
       }
     }

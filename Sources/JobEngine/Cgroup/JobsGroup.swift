@@ -5,7 +5,7 @@ import Linux
 /// of them asked for.
 ///
 /// It is made with the first job, and removed by whoever finds no job left in it: a worker that closes, or
-/// the keeper of the last one. Named after the state directory, it is the same one for the next worker
+/// the keeper of the last one (but for where only some jobs have a group, which is left to a worker). Named after the state directory, it is the same one for the next worker
 /// there, and another worker's never.
 final class JobsGroup: Sendable {
   /// Below which jobs get theirs.
@@ -48,6 +48,11 @@ final class JobsGroup: Sendable {
       try Self.make(folder)
       made.insert(folder)
     }
+    if let (version, folder) = self.layout.place(of: CPUSet.self), version == .v1,
+      folders.contains(folder)
+    {
+      try Self.fill(folder)
+    }
     try CgroupRoot.prepare(self.layout, mayBeInside: false)
     guard !self.isSettled.withLock({ $0 }) else { return }
     let isSettled = try self.settle(made)
@@ -63,18 +68,25 @@ final class JobsGroup: Sendable {
     do throws(WorkerError) { try Cgroup.makeFolder(folder, for: "all jobs") } catch {
       guard File.exists(path: folder) else { throw error }  // another start was faster
     }
-    let above = JobPlan.parent(folder)
-    guard File.exists(path: "\(above)/tasks") else { return }
-    // A v1 group begins without processors and memory nodes, and those below it cannot have any then.
-    for file in ["cpuset.cpus", "cpuset.mems"] {
-      guard let text = try? File.readText("\(above)/\(file)") else { continue }
-      do throws(SystemError) {
-        try File.writeText(String(text.prefix { $0 != "\n" }), to: "\(folder)/\(file)")
-      } catch {
-        throw WorkerError(
-          .failedPrecondition, "cannot make the cgroup of all jobs: \(error)", errno: error.errno)
+  }
+
+  /// A v1 group begins without processors and memory nodes, and those below it cannot have any then. Not
+  /// only where it was made just now: whoever made it may not have come to this yet.
+  private static func fill(_ folder: String) throws(WorkerError) {
+    do throws(SystemError) {
+      for file in ["cpuset.cpus", "cpuset.mems"] {
+        guard try self.line("\(folder)/\(file)").isEmpty else { continue }
+        let above = try self.line("\(JobPlan.parent(folder))/\(file)")
+        try File.writeText(above, to: "\(folder)/\(file)")
       }
+    } catch {
+      throw WorkerError(
+        .failedPrecondition, "cannot make the cgroup of all jobs: \(error)", errno: error.errno)
     }
+  }
+
+  private static func line(_ path: String) throws(SystemError) -> String {
+    String(try File.readText(path).prefix { $0 != "\n" })
   }
 }
 

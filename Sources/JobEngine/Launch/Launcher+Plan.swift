@@ -40,7 +40,7 @@ extension Launcher {
     }
     plan.cgroup2 = cgroups.unified
     plan.cgroupsV1 = cgroups.legacy
-    plan.jobsGroup = cgroups.folders.map { JobPlan.parent($0.path) }
+    plan.jobsGroup = self.layout.common
     plan.evidence = cgroups.evidence
     plan.timeout = spec.timeout.map { UInt64($0.nanoseconds) }
     plan.cpuTime = spec.cpuTime.map { UInt64($0.nanoseconds) }
