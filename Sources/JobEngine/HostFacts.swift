@@ -39,14 +39,17 @@ struct HostFacts: Hashable, Sendable {
 }
 
 extension HostFacts {
-  /// Reads them. Blocks.
-  static func read(_ layout: CgroupLayout, disks: Disks) -> HostFacts {
+  /// Reads what `limits` are measured against. Blocks.
+  static func read(for limits: Limits, _ layout: CgroupLayout, disks: Disks) -> HostFacts {
     let online = self.list("/sys/devices/system/cpu/online") ?? CPUList(numbers: [0])
-    var facts = HostFacts(cores: online.count, cpus: self.cpus(layout) ?? online)
+    let allowed = limits.cpuset == nil ? nil : self.cpus(layout)
+    var facts = HostFacts(cores: online.count, cpus: allowed ?? online)
     facts.disks = disks
-    // No such file: no bound is known.
-    let text = (try? File.readText("/proc/sys/fs/nr_open")) ?? ""
-    facts.maxOpenFiles = UInt64(text.prefix { $0.isNumber }) ?? .max
+    if limits.resources[.nofile] != nil {
+      // No such file: no bound is known.
+      let text = (try? File.readText("/proc/sys/fs/nr_open")) ?? ""
+      facts.maxOpenFiles = UInt64(text.prefix { $0.isNumber }) ?? .max
+    }
     guard !CurrentProcess.hasCapability(24) else { return facts }  // CAP_SYS_RESOURCE
     for resource in Resource.allCases {
       facts.ceilings[resource] = CurrentProcess.resourceLimit(resource.number).hard

@@ -18,6 +18,12 @@ struct JobDisks {
   ) -> HostFacts.Disks {
     var search = JobDisks(resolver)
     for path in paths {
+      // A mount point is no link: the root is mostly on the disk that the state is on.
+      if let mount = MountInfo.showing(path, in: mounts), mount.mountPoint == path,
+        search.knows(BlockDevice(mount.device))
+      {
+        continue
+      }
       do throws(BlockDeviceError) { try search.add(path) } catch { return .failure(error.reason) }
     }
     for path in more {
@@ -31,6 +37,10 @@ struct JobDisks {
 
   private init(_ resolver: DiskResolver) {
     self.resolver = resolver
+  }
+
+  private func knows(_ device: BlockDevice?) -> Bool {
+    self.disks.contains { $0.device == device }
   }
 
   private mutating func add(_ path: String) throws(BlockDeviceError) {
@@ -49,7 +59,7 @@ struct JobDisks {
     } else if let device {
       let isNew = self.seen.insert(device).inserted
       // A device that cannot be found is not to be read from either.
-      if isNew, !self.disks.contains(where: { $0.device == device }) { try? self.add(path) }
+      if isNew, !self.knows(device) { try? self.add(path) }
     } else if mount.type == "btrfs" {
       try? self.add(path)
     }

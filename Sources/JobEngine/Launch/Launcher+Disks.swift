@@ -3,7 +3,8 @@ import Linux
 extension Launcher {
   /// `mounts` are read where they are not given.
   func host(for limits: Limits, of spec: JobSpec, _ mounts: [MountInfo]? = nil) -> HostFacts {
-    HostFacts.read(self.group.outer, disks: limits.limitsIO ? self.disks(spec, mounts) : .found([]))
+    HostFacts.read(
+      for: limits, self.group.outer, disks: limits.limitsIO ? self.disks(spec, mounts) : .found([]))
   }
 
   /// The disks that IO limits are set on.

@@ -20,7 +20,8 @@ struct Launcher: Sendable {
   ) throws(WorkerError) -> Launch {
     do throws(WorkerError) {
       try self.keepID(of: job.record)
-      try self.group.prepare()
+      // What is prepared lies in it; and where it does not fit, its place in the group is looked for then.
+      if prepared == nil { try self.group.prepare() }
       let mounts = try self.hostMounts()
       let survey = self.survey(job.record.spec, mounts)
       if !survey.enforceable.bestEffort, let (name, reason) = survey.refusal {
