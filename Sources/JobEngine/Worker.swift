@@ -208,7 +208,7 @@ extension Worker {
     _ configuration: WorkerConfiguration, of state: StateDirectory
   ) throws(WorkerError) -> JobsGroup {
     do throws(SystemError) {
-      return JobsGroup(
+      return try JobsGroup(
         in: try CgroupLayout.detect(root: configuration.cgroupRoot),
         of: try FileIdentity(of: File.openFolder(state.path)), totals: configuration.totals)
     } catch {

@@ -42,7 +42,7 @@ enum Aftermath {
     for folder in left { CgroupFolder.remove(folder) }
   }
 
-  static func removeCgroups(_ plan: LaunchPlan) {
+  static func removeCgroups(_ plan: LaunchPlan, _ watch: borrowing EngineWatch) {
     if let path = plan.cgroup2 {
       // The second belt, see cgroups(7): PID 1's end has killed everything in its namespace, but
       // a process could have been moved into the group from outside.
@@ -55,7 +55,9 @@ enum Aftermath {
       }
     }
     self.removeLegacy(plan.cgroupsV1)
-    // The last one out: there may never be another server to do it. EBUSY where jobs are left.
+    // The last one out: there may never be another engine to do it. EBUSY where jobs are left. After the
+    // job's own, as an engine that closes meanwhile does the same and then finds none.
+    guard !watch.engineIsThere else { return }
     for folder in plan.jobsGroup { try? File.removeFolder(path: folder) }
   }
 }

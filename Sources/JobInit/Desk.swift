@@ -7,10 +7,13 @@ struct Desk: ~Copyable {
   var journal: JournalWriter
   let control: OwnedDescriptor
   let timer: TimerDescriptor
+  let engineWatch: EngineWatch
   /// First of all, as it counts from here on.
   var witness = Witness()
 
-  init(folder: borrowing OwnedDescriptor, plan: LaunchPlan) throws(SystemError) {
+  init(
+    folder: borrowing OwnedDescriptor, plan: LaunchPlan, engineWatch: consuming EngineWatch
+  ) throws(SystemError) {
     let journal = try JournalWriter(
       folder: try folder.duplicate(), jobID: plan.jobID, segmentSize: plan.segmentSize,
       quota: plan.outputQuota)
@@ -21,6 +24,7 @@ struct Desk: ~Copyable {
     // still end well.
     try? File.reserve(JobDirectory.exit, size: ExitRecord.usualSize, in: folder)
     self.journal = journal
+    self.engineWatch = engineWatch
     self.control = control
   }
 }

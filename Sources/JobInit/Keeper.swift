@@ -10,11 +10,12 @@ enum Keeper {
     let folder = Inherited.take(3)
     let lock = Inherited.take(4)
     let engine = Announcement(Inherited.take(5))
+    let watch = EngineWatch(Inherited.take(6))
     do throws(InitFailure) {
       let plan = try self.plan(in: folder)
-      let desk = try self.desk(folder, plan)
-      let helper = try self.helper(folder, plan)
-      let birth = try self.birth(folder, plan, helper)
+      let desk = try self.desk(folder, plan, watch)
+      let helper = try self.helper(folder, plan, desk)
+      let birth = try self.birth(folder, plan, helper, desk)
       self.live(
         folder: folder, lock: lock, engine: engine, plan: plan, desk: desk, birth: birth,
         helper: helper)
@@ -58,30 +59,33 @@ enum Keeper {
   }
 
   static func desk(
-    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ watch: consuming EngineWatch
   ) throws(InitFailure) -> Desk {
-    do throws(SystemError) { return try Desk(folder: folder, plan: plan) } catch {
+    do throws(SystemError) {
+      return try Desk(folder: folder, plan: plan, engineWatch: watch)
+    } catch {
       throw InitFailure(step: "keeper", error)
     }
   }
 
   private static func helper(
-    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ desk: borrowing Desk
   ) throws(InitFailure) -> NetworkHelper? {
     guard let outgoing = plan.outgoing else { return nil }
     do throws(InitFailure) { return try NetworkHelper.start(outgoing, plan) } catch {
-      Aftermath.removeCgroups(plan)
+      Aftermath.removeCgroups(plan, desk.engineWatch)
       Aftermath.removeFiles(in: folder)
       throw error
     }
   }
 
   private static func birth(
-    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ helper: NetworkHelper?
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ helper: NetworkHelper?,
+    _ desk: borrowing Desk
   ) throws(InitFailure) -> Birth {
     do throws(InitFailure) { return try Birth.clone(plan, hasNetwork: helper != nil) } catch {
       helper?.end()
-      Aftermath.removeCgroups(plan)
+      Aftermath.removeCgroups(plan, desk.engineWatch)
       Aftermath.removeFiles(in: folder)
       throw error
     }

@@ -9,6 +9,7 @@ struct KeeperLoop: ~Copyable {
   private let plan: LaunchPlan
   private let birth: Birth
   private let control: OwnedDescriptor
+  private let engineWatch: EngineWatch
   private let timer: TimerDescriptor
   private var journal: JournalWriter
   private var state: KeeperState
@@ -33,6 +34,7 @@ struct KeeperLoop: ~Copyable {
     self.plan = plan
     self.birth = birth
     self.control = desk.control
+    self.engineWatch = desk.engineWatch
     self.timer = desk.timer
     self.journal = desk.journal
     self.witness = desk.witness
@@ -75,7 +77,7 @@ struct KeeperLoop: ~Copyable {
     // 2. Counters, before the cgroups that hold them go.
     let evidence = Aftermath.evidence(self.plan)
     self.witness.jobEnded()
-    Aftermath.removeCgroups(self.plan)
+    Aftermath.removeCgroups(self.plan, self.engineWatch)
     if self.state.isRunning {
       // 3. The record, once what it promises is on disk; its presence tells everybody.
       try? self.journal.sync()  // a disk that fails here fails the record below too, aloud

@@ -10,17 +10,18 @@ enum SpareKeeper {
     let engine = Inherited.take(3)
     let folder = Inherited.take(4)
     let lock = Inherited.take(5)
+    let watch = EngineWatch(Inherited.take(6))
     Keeper.becomeQuiet()
     do throws(InitFailure) {
       let early = try Keeper.plan(in: folder)
-      var desk = try Keeper.desk(folder, early)
+      var desk = try Keeper.desk(folder, early, watch)
       let birth = try BirthAhead.clone(early, hasNetwork: Network.makeAhead())
       try birth.waitUntilReady()
       let ready = Clock.boot()
       self.warmUp(early)
       Handshake.tell(engine)
       guard let pipe = self.wait(for: engine, birth) else {
-        self.takeDown(birth, early, folder)
+        self.takeDown(birth, early, folder, desk)
         _exit(0)
       }
       let answer = Announcement(pipe)
@@ -60,11 +61,12 @@ enum SpareKeeper {
   /// The engine was killed: there may never be another one to clear away what was made for it. One that
   /// is there already does the same, and neither minds.
   private static func takeDown(
-    _ ahead: borrowing BirthAhead, _ plan: LaunchPlan, _ folder: borrowing OwnedDescriptor
+    _ ahead: borrowing BirthAhead, _ plan: LaunchPlan, _ folder: borrowing OwnedDescriptor,
+    _ desk: borrowing Desk
   ) {
     try? ahead.birth.process.signal(SIGKILL)  // ESRCH: it has ended
     _ = try? ahead.birth.process.reap(waiting: true)
-    Aftermath.removeCgroups(plan)
+    Aftermath.removeCgroups(plan, desk.engineWatch)
     if let jobs = try? File.open("..", in: folder, O_RDONLY | O_DIRECTORY) {
       try? Folder.removeTree(plan.jobID, in: jobs)
     }

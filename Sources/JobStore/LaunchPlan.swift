@@ -54,7 +54,8 @@ package struct LaunchPlan: Hashable, Sendable {
   package var cgroup2: String?
   /// v1 folders to attach to by their `tasks` files.
   package var cgroupsV1: [String] = []
-  /// The folders of the cgroup that all jobs of the server are in: the last job takes them away.
+  /// The folders of the cgroup that all jobs of the server are in: the last job takes them away where
+  /// the server is gone.
   package var jobsGroup: [String] = []
   /// Files to read at the end, in order: the name they get and the path.
   package var evidence: [ExitRecord.Evidence] = []

@@ -124,6 +124,20 @@ import Testing
     }
   }
 
+  /// Made anew for each of them, it would cost every start and end a millisecond.
+  @Test func itStaysThroughJobsThatFollowEachOther() async throws {
+    try await withWorker { worker in
+      try await worker.prepare()
+      let folder = try #require(worker.jobsGroup.layout.common.first)
+      let before = try FileIdentity(of: File.openFolder(folder))
+      for _ in 0..<5 {
+        let job = try await worker.start(JobSpec(command: ["true"]), owner: "alice")
+        _ = try await worker.wait(job.id)
+      }
+      #expect(try FileIdentity(of: File.openFolder(folder)) == before)
+    }
+  }
+
   @Test func theLastJobTakesItAwayWhereNoWorkerIs() async throws {
     let folder = try TemporaryFolder()
     let first = try await Worker.open(configuration(folder))

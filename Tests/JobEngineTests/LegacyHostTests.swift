@@ -10,7 +10,7 @@ func legacyWorker(_ folder: TemporaryFolder) async throws -> Worker {
   var layout = try CgroupLayout.detect(root: nil)
   layout.unified = nil
   let state = try StateDirectory(configuration.stateDirectory, program: configuration.program)
-  let group = JobsGroup(
+  let group = try JobsGroup(
     in: layout, of: try FileIdentity(of: File.openFolder(state.path)), totals: configuration.totals)
   return Worker(
     configuration, jobsGroup: group, state: state, events: try await EventThread.start(),

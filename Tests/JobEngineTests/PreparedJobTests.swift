@@ -111,7 +111,7 @@ import Testing
   }
 
   private func group(of state: StateDirectory) throws -> JobsGroup {
-    JobsGroup(
+    try JobsGroup(
       in: try CgroupLayout.detect(root: nil), of: try FileIdentity(of: File.openFolder(state.path)),
       totals: HostTotals())
   }

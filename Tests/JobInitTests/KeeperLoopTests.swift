@@ -28,7 +28,8 @@ import Testing
       user: .init(uid: 0, gid: 0), capabilities: 0)
     change(&plan)
     let engine = try File.open("/dev/null", O_WRONLY)
-    var desk = try Desk(folder: folder, plan: plan)
+    var desk = try Desk(
+      folder: folder, plan: plan, engineWatch: EngineWatch(try Pipe().takeReadEnd()))
     try prepare(path, &desk)
     var loop = KeeperLoop(
       folder: try folder.duplicate(), engine: Announcement(engine), plan: plan, desk: desk,

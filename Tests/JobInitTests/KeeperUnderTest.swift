@@ -29,6 +29,7 @@ final class KeeperUnderTest {
     _ = try File.tryLock(lock)
     let null = try File.open("/dev/null", O_RDWR)
     let pipe = try Pipe()
+    let lifeline = try Pipe()
     let program = [Self.worker, "init", "keeper"]
     let setpriv = missing.map { ["/usr/bin/setpriv", "--bounding-set=-\($0)"] } ?? []
     let arguments = setpriv + program
@@ -36,7 +37,7 @@ final class KeeperUnderTest {
       .paths([arguments[0]]), arguments: arguments,
       descriptors: [
         null.rawValue, null.rawValue, null.rawValue, folder.rawValue, lock.rawValue,
-        pipe.writeEnd.rawValue,
+        pipe.writeEnd.rawValue, lifeline.readEnd.rawValue,
       ])
     spawn.newSession = true
     switch try spawn.start() {

@@ -4,19 +4,24 @@ import Linux
 /// The cgroup that all jobs of one worker are in: together they have no more than the totals, whatever each
 /// of them asked for.
 ///
-/// It is made with the first job, and removed by whoever finds no job left in it: a worker that closes, or
-/// the keeper of the last one (but for where only some jobs have a group, which is left to a worker). Named after the state directory, it is the same one for the next worker
-/// there, and another worker's never.
+/// It is made with the first job, and removed by whoever finds no job left in it: a worker that closes, or,
+/// where the worker that started it is gone, the keeper of the last job. Left to the next worker is what only
+/// some jobs have a group in, and the empty group of a worker that is killed. Named after the state
+/// directory, it is the same one for the next worker there, and another worker's never.
 final class JobsGroup: Sendable {
   /// Below which jobs get theirs.
   let layout: CgroupLayout
   /// The group above, which is this worker's to divide.
   let outer: CgroupLayout
+  /// Until it is cut, keepers leave the group to this worker: made anew for each job, it would cost every
+  /// start and every end a millisecond.
+  let lifeline: Lifeline
   private let totals: HostTotals
   /// What the totals are is written.
   private let isSettled = Lock(false)
 
-  init(in outer: CgroupLayout, of state: FileIdentity, totals: HostTotals) {
+  init(in outer: CgroupLayout, of state: FileIdentity, totals: HostTotals) throws(SystemError) {
+    self.lifeline = try Lifeline()
     self.outer = outer
     self.layout = outer.inside("worker-jobs-\(state.text)")
     self.totals = totals
@@ -59,8 +64,9 @@ final class JobsGroup: Sendable {
     self.isSettled.withLock { $0 = isSettled }
   }
 
-  /// Removes it if no job is in it. Blocks.
+  /// Removes it if no job is in it, and leaves that to keepers from here on. Blocks.
   func remove() {
+    self.lifeline.cut()  // first: the keeper of a last job that ends now either sees it, or is gone
     for folder in self.layout.all { try? File.removeFolder(path: folder) }  // EBUSY: jobs run on
   }
 

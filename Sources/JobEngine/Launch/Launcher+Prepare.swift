@@ -64,7 +64,11 @@ extension Launcher {
     do throws(SystemError) {
       let sockets = try SocketPair()
       let keeper = try self.spawn(
-        "spare", [sockets.right.rawValue, place.folder.rawValue, place.lock.rawValue])
+        "spare",
+        [
+          sockets.right.rawValue, place.folder.rawValue, place.lock.rawValue,
+          self.group.lifeline.end.rawValue,
+        ])
       let socket = sockets.takeLeft()
       let prepared = PreparedJob(
         id: id, place: place, plan: plan, view: view, keeper: keeper, socket: socket)

@@ -153,7 +153,11 @@ struct Launcher: Sendable {
       keeper = prepared.keeper
     } else {
       keeper = try self.spawn(
-        "keeper", [place.folder.rawValue, place.lock.rawValue, answer.writeEnd.rawValue])
+        "keeper",
+        [
+          place.folder.rawValue, place.lock.rawValue, answer.writeEnd.rawValue,
+          self.group.lifeline.end.rawValue,
+        ])
     }
     return Launch(keeper: keeper, answer: answer.takeReadEnd())
   }
