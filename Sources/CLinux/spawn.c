@@ -151,6 +151,8 @@ IN_CHILD int drop_bounding(uint64_t keep) {
   return 0;
 }
 
+int clinux_drop_bounding(uint64_t keep) { return drop_bounding(keep); }
+
 // execvp(3) without its allocation: the candidates were made by the parent.
 IN_CHILD void exec_candidates(const struct clinux_spawn *r) {
   int error = ENOENT;

@@ -5,7 +5,8 @@ import Linux
 
 /// PID 1 as its keeper holds it.
 struct Birth: ~Copyable {
-  let pid: Int32
+  /// Taken at once: it is there to be read for as long as nobody reaps it.
+  let identity: ProcessIdentity
   let process: PIDFD
   let stdout: OwnedDescriptor
   let stderr: OwnedDescriptor
@@ -13,6 +14,8 @@ struct Birth: ~Copyable {
   let messages: OwnedDescriptor
   /// To PID 1: one signal number a byte.
   let orders: OwnedDescriptor
+
+  var pid: Int32 { self.identity.pid }
 
   /// Clones PID 1 into its namespaces and its cgroups.
   static func clone(_ plan: LaunchPlan, hasNetwork: Bool) throws(InitFailure) -> Birth {
@@ -71,7 +74,8 @@ struct Birth: ~Copyable {
       // A PID 1 that is frozen takes no orders, and must not hold up who gives them.
       try orders.writeEnd.setNonBlocking()
       return Birth(
-        pid: pid, process: process, stdout: stdout.takeReadEnd(), stderr: stderr.takeReadEnd(),
+        identity: try ProcessIdentity(of: pid), process: process, stdout: stdout.takeReadEnd(),
+        stderr: stderr.takeReadEnd(),
         messages: messages.takeReadEnd(), orders: orders.takeWriteEnd())
     }
   }

@@ -8,6 +8,9 @@ struct Desk: ~Copyable {
   let control: OwnedDescriptor
   let timer: TimerDescriptor
   let engineWatch: EngineWatch
+  /// What the record of the start says of this process.
+  let bootID: String
+  let keeper: ProcessIdentity
   /// First of all, as it counts from here on.
   var witness = Witness()
 
@@ -19,12 +22,16 @@ struct Desk: ~Copyable {
       quota: plan.outputQuota)
     // Read and write: with a writer of its own the FIFO never reports that the last one left.
     let control = try File.open(JobDirectory.control, in: folder, O_RDWR | O_NONBLOCK)
+    let bootID = try ProcessIdentity.bootID()
+    let keeper = try ProcessIdentity.current
     self.timer = try TimerDescriptor()
     // Whoever fills the disk later, this job's end gets told. Best effort: where it fails, the job may
     // still end well.
     try? File.reserve(JobDirectory.exit, size: ExitRecord.usualSize, in: folder)
     self.journal = journal
     self.engineWatch = engineWatch
+    self.bootID = bootID
+    self.keeper = keeper
     self.control = control
   }
 }

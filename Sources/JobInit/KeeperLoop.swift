@@ -10,6 +10,8 @@ struct KeeperLoop: ~Copyable {
   private let birth: Birth
   private let control: OwnedDescriptor
   private let engineWatch: EngineWatch
+  private let bootID: String
+  private let keeper: ProcessIdentity
   private let timer: TimerDescriptor
   private var journal: JournalWriter
   private var state: KeeperState
@@ -35,6 +37,8 @@ struct KeeperLoop: ~Copyable {
     self.birth = birth
     self.control = desk.control
     self.engineWatch = desk.engineWatch
+    self.bootID = desk.bootID
+    self.keeper = desk.keeper
     self.timer = desk.timer
     self.journal = desk.journal
     self.witness = desk.witness
@@ -214,15 +218,12 @@ extension KeeperLoop {
 
   /// The start record first: whoever hears of the start may look for it at once.
   private mutating func announce() {
-    do throws(SystemError) {
-      let record = StartRecord(
-        bootID: try ProcessIdentity.bootID(), keeper: try .current,
-        initProcess: try ProcessIdentity(of: self.birth.pid), time: Clock.wall())
-      try File.replace(
-        JobDirectory.started, in: self.folder, with: record.encoded(), durable: false)
-    } catch {
-      // PID 1 may have ended meanwhile: the exit record follows and says all there is to say.
-    }
+    let record = StartRecord(
+      bootID: self.bootID, keeper: self.keeper, initProcess: self.birth.identity,
+      time: Clock.wall())
+    // Where that fails the job runs all the same, and is known by its keeper's lock.
+    try? File.replace(
+      JobDirectory.started, in: self.folder, with: record.encoded(), durable: false)
     self.engine.tell(.started(pid: self.birth.pid))
     // Nobody has to wait for that.
     if let target = self.state.target {

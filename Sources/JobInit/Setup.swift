@@ -50,6 +50,10 @@ enum Setup {
           clinux_set_hostname(plan.hostname, plan.hostname.utf8.count)
         }
       },
+      // The target inherits it. Here, as one is dropped a call, and ahead of a job that has time.
+      SetupStep("capabilities") { plan, orders throws(SystemError) in
+        try check("prctl(PR_CAPBSET_DROP)") { clinux_drop_bounding(plan.capabilities) }
+      },
     ]
   }
 }

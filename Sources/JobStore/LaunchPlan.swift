@@ -91,7 +91,7 @@ extension LaunchPlan {
   package func canBecome(_ plan: LaunchPlan) -> Bool {
     var same = self
     (same.command, same.environment, same.workdir) = (plan.command, plan.environment, plan.workdir)
-    (same.user, same.capabilities) = (plan.user, plan.capabilities)
+    same.user = plan.user
     same.resourceLimits = plan.resourceLimits
     same.deniesSystemCalls = plan.deniesSystemCalls
     (same.evidence, same.timeout, same.cpuTime) = (plan.evidence, plan.timeout, plan.cpuTime)

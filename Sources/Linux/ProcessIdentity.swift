@@ -29,9 +29,14 @@ package struct ProcessIdentity: Hashable, Sendable {
     get throws(SystemError) { try ProcessIdentity(of: getpid()) }
   }
 
-  /// The kernel's id of this boot.
+  /// The kernel's id of this boot; read once, as no process sees another.
   package static func bootID() throws(SystemError) -> String {
+    if let known = self.knownBootID.withLock({ $0 }) { return known }
     let text = try File.readText("/proc/sys/kernel/random/boot_id")
-    return String(text.prefix { $0 != "\n" })
+    let id = String(text.prefix { $0 != "\n" })
+    self.knownBootID.withLock { $0 = id }
+    return id
   }
+
+  private static let knownBootID = Lock<String?>(nil)
 }

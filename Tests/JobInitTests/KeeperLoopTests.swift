@@ -60,7 +60,8 @@ import Testing
       try stdout.readEnd.setNonBlocking()
       try stderr.readEnd.setNonBlocking()
       return Birth(
-        pid: pid, process: process, stdout: stdout.takeReadEnd(), stderr: stderr.takeReadEnd(),
+        identity: try ProcessIdentity(of: pid), process: process, stdout: stdout.takeReadEnd(),
+        stderr: stderr.takeReadEnd(),
         messages: messages.takeReadEnd(), orders: try Pipe().takeWriteEnd())
     }
   }

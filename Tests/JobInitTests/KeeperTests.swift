@@ -97,6 +97,16 @@ struct KeeperTests {
     #expect(output.contains("NoNewPrivs:1"))
   }
 
+  @Test func whatTheTargetMayNotGainPID1MayNotEither() throws {
+    let job = try KeeperUnderTest(["sleep", "1000"]) {
+      $0.user = .init(uid: 61184, gid: 61184)
+      $0.capabilities = 1 << 10
+    }
+    guard case .started(let pid) = job.answer else { Issue.record("not started"); return }
+    let status = try File.readText("/proc/\(pid)/status")
+    #expect(status.contains("\nCapBnd:\t0000000000000400\n"))
+  }
+
   @Test func anUnprivilegedJobMayOpenItsOutputAnew() throws {
     let job = try KeeperUnderTest(["sh", "-c", "echo o > /dev/stdout; echo e > /dev/stderr"]) {
       $0.user = .init(uid: 61184, gid: 61184)

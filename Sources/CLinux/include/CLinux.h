@@ -106,6 +106,9 @@ int clinux_set_hostname(const char *name, size_t length);
 int clinux_die_with_parent(void);
 /// PR_SET_DUMPABLE 0: /proc/PID of the calling process belongs to root and no core is written.
 int clinux_set_undumpable(void);
+/// Drops every capability that is not in `keep`, a bit set, from the calling thread's bounding set, see
+/// PR_CAPBSET_DROP in prctl(2).
+int clinux_drop_bounding(uint64_t keep);
 /// A new, empty session keyring for the calling process, see KEYCTL_JOIN_SESSION_KEYRING in keyctl(2).
 int clinux_new_session_keyring(void);
 /// Closes every descriptor from `first` on, see close_range(2).

@@ -70,13 +70,15 @@ struct Launcher: Sendable {
       in: cgroup.legacy, for: [self.state.path] + places,
       but: survey.host.disks.all.map(\.device), mounts)
     let applied = survey.applied(held)
-    job.state.change { lifecycle in
-      lifecycle.applied = applied
-      lifecycle.usageFiles = plan.evidence + Usage.currentFiles(of: cgroup)
-    }
-    do throws(SystemError) { return try self.start(job, place, prepared, applied) } catch {
+    job.state.change { $0.applied = applied }
+    let launch: Launch
+    do throws(SystemError) { launch = try self.start(job, place, prepared, applied) } catch {
       throw WorkerError(making: "the keeper of job \(job.id)", error)
     }
+    // While the keeper is at work.
+    let usageFiles = plan.evidence + Usage.currentFiles(of: cgroup)
+    job.state.change { $0.usageFiles = usageFiles }
+    return launch
   }
 
   private func place(
