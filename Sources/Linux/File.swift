@@ -131,6 +131,11 @@ package enum File {
     }
   }
 
+  /// Tells a file system that knows such a thing that the folders in this one are unrelated trees. chattr(1).
+  package static func spreadFolders(in folder: borrowing OwnedDescriptor) {
+    clinux_spread_folders(folder.rawValue)
+  }
+
   /// Sends what was written on its way without waiting: a hint, that changes nothing of what a later
   /// `sync` has to promise. sync_file_range(2).
   package static func startWriting(_ descriptor: borrowing OwnedDescriptor) {

@@ -98,6 +98,9 @@ int clinux_reject_route(const char *network, const char *mask);
 int clinux_fix_neighbour(const char *device, const char *address);
 /// sync_file_range(2) of the whole file, which waits for nothing; a hint, so it tells of no error.
 void clinux_start_writing(int fd);
+/// Tells the file system that the folders in this one have nothing to do with each other, see T in chattr(1);
+/// a hint that ext4 knows, so it tells of no error.
+void clinux_spread_folders(int fd);
 /// unshare(CLONE_NEWNET), for a process of one thread.
 int clinux_unshare_network(void);
 /// sethostname(2).
