@@ -34,7 +34,7 @@ extension Worker {
       return status
     case .new(let job):
       defer {
-        self.prepareJob()
+        self.prepareNextJob()
         job.startEnded()
         self.registry.change { $0.startEnded() }
       }

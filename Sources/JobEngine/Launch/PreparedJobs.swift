@@ -9,7 +9,15 @@ final class PreparedJobs: Sendable {
     var isStale = false
     var isWatched = false
     var isClosed = false
+    /// Of the last start, in nanoseconds on the boot clock.
+    var startTime: Int64 = 0
   }
+
+  /// Nanoseconds from a start to the work for the next one: as long as a short job and its answer take, as
+  /// there is not always a processor for both.
+  static let pause: Int64 = 3_000_000
+  /// Starts that are closer than this need the next job more than they need the processor.
+  private static let hurry: Int64 = 10_000_000
 
   private let state = Lock(State())
   private let closing: EventDescriptor
@@ -26,6 +34,14 @@ final class PreparedJobs: Sendable {
   /// The one that is there, which stays.
   func peek() -> PreparedJob? {
     self.state.withLock { $0.waiting }
+  }
+
+  /// A start has ended: answers whether it was close to the one before.
+  func startEnded(at time: Int64) -> Bool {
+    self.state.withLock { state in
+      defer { state.startTime = time }
+      return time - state.startTime < Self.hurry
+    }
   }
 
   /// Gives up when the descriptor is signalled.
