@@ -81,6 +81,8 @@ void clinux_tune_malloc(void) {
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
   mallopt(M_TRIM_THRESHOLD, 8 << 20);
   mallopt(M_ARENA_MAX, 2);
+  // What a client needs to begin with in a few steps: an arena grows page by page else, a call each.
+  mallopt(M_TOP_PAD, 1 << 20);
 }
 
 int64_t clinux_file_system_type(const char *path) {

@@ -3,10 +3,19 @@
 #include <stdint.h>
 
 #include <openssl/bio.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+
+static inline void copenssl_rewind(BIO *bio) { (void)BIO_reset(bio); }
+
+// Without this answer OpenSSL would ask for a passphrase on the terminal.
+static inline int copenssl_no_passphrase(char *buffer, int size, int writes, void *context) {
+  (void)buffer, (void)size, (void)writes, (void)context;
+  return -1;
+}
 
 static inline int copenssl_only_tls13(SSL_CTX *context) {
   return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) &&
@@ -34,6 +43,19 @@ static inline void copenssl_set_options(SSL_CTX *context) {
 
 static inline void copenssl_set_mode(SSL_CTX *context) {
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+// The private key that comes first, in the usual form (PKCS #8), not encrypted and of the algorithm `type`:
+// by its own decoders only, which takes a third of the time, see OSSL_DECODER_CTX_new_for_pkey(3).
+static inline EVP_PKEY *copenssl_read_usual_key(BIO *bio, const char *type) {
+  EVP_PKEY *key = NULL;
+  OSSL_DECODER_CTX *decoder = OSSL_DECODER_CTX_new_for_pkey(
+      &key, "PEM", "PrivateKeyInfo", type, EVP_PKEY_KEYPAIR, NULL, NULL);
+  if (!decoder) return NULL;
+  OSSL_DECODER_CTX_set_pem_password_cb(decoder, copenssl_no_passphrase, NULL);
+  (void)OSSL_DECODER_from_bio(decoder, bio);
+  OSSL_DECODER_CTX_free(decoder);
+  return key;
 }
 
 // Server name indication, RFC 6066 3.

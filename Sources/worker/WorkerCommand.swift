@@ -44,8 +44,7 @@ struct WorkerCommand: ParsableCommand {
 
   /// Parses the arguments and runs what they name, to the end of the process where that takes a loop.
   static func execute(_ arguments: [String]) throws {
-    // While the arguments are read, which takes as long.
-    if try Verbs.check(arguments) is any ClientCommand.Type { TLSTables.loadAhead() }
+    if try Verbs.check(arguments) is any ClientCommand.Type { ClientTables.loadAhead() }
     var command = try Self.read(arguments)
     if let command = command as? any LoopCommand { try command.execute() }
     do {

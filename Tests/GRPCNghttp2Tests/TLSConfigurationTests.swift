@@ -1,3 +1,4 @@
+import COpenSSL
 import Foundation
 import Testing
 
@@ -47,6 +48,49 @@ import Testing
 
   @Test func goodFilesAreTaken() {
     #expect(self.failure(self.certificates.configuration("server")) == "none")
+  }
+
+  /// The server's key, as other tools write it.
+  private func key(_ write: (OpaquePointer?, OpaquePointer?) -> CInt) throws -> String {
+    let pem = Array(try self.key().utf8)
+    let key = pem.withUnsafeBytes { bytes in
+      let bio = BIO_new_mem_buf(bytes.baseAddress, CInt(bytes.count))
+      defer { BIO_free(bio) }
+      return PEM_read_bio_PrivateKey(bio, nil, nil, nil)
+    }
+    defer { EVP_PKEY_free(key) }
+    let bio = BIO_new(BIO_s_mem())
+    defer { BIO_free(bio) }
+    #expect(write(bio, key) == 1)
+    var text = [UInt8](repeating: 0, count: 16 << 10)
+    let count = BIO_read(bio, &text, CInt(text.count))
+    return String(decoding: text.prefix(Int(count)), as: UTF8.self)
+  }
+
+  @Test func aKeyInOpenSSLsOldFormIsTaken() throws {
+    let old = try self.key { PEM_write_bio_PrivateKey_traditional($0, $1, nil, nil, 0, nil, nil) }
+    #expect(old.contains("BEGIN EC PRIVATE KEY"))
+    // As `openssl ecparam -genkey` writes it: the curve's name (prime256v1) comes first.
+    let curve = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    for content in [old, curve + old, try self.certificate() + self.key()] {
+      var configuration = self.certificates.configuration("server")
+      configuration.privateKey = try self.file(content)
+      #expect(self.failure(configuration) == "none")
+    }
+  }
+
+  @Test func anEncryptedKeyIsRefusedWithoutAQuestion() throws {
+    let locked = try self.key {
+      PEM_write_bio_PKCS8PrivateKey($0, $1, EVP_aes_128_cbc(), "secret", 6, nil, nil)
+    }
+    #expect(locked.contains("BEGIN ENCRYPTED PRIVATE KEY"))
+    var configuration = self.certificates.configuration("server")
+    configuration.privateKey = try self.file(locked)
+    #expect(self.failure(configuration).hasSuffix("in PEM that is not encrypted"))
+  }
+
+  private func certificate() throws -> String {
+    try String(contentsOfFile: self.certificates.path("server.crt"), encoding: .utf8)
   }
 
   @Test func missingFilesAreNamed() {

@@ -41,9 +41,6 @@ enum OpenSSL {
 
 /// What OpenSSL reads of itself before a first connection.
 package enum TLSTables {
-  /// Begins with it on a thread of its own, for a process that will be a client.
-  package static func loadAhead() {
-    // Without a thread it is done where it is needed.
-    try? Threads.tryStart(name: "tls") { OpenSSL.clientTables }
-  }
+  /// For a process that will be a client. Blocks for a millisecond; a connection made meanwhile waits for it.
+  package static func load() { OpenSSL.clientTables }
 }

@@ -13,8 +13,10 @@ enum PEMFile {
     }
   }
 
-  /// The caller frees the key.
-  static func readPrivateKey(_ path: String) throws(TLSConfigurationError) -> OpaquePointer {
+  /// The caller frees the key; `algorithm`: what it should be of, in OpenSSL's words.
+  static func readPrivateKey(
+    _ path: String, _ algorithm: String?
+  ) throws(TLSConfigurationError) -> OpaquePointer {
     var pem: [UInt8]
     do {
       let file = try Self.open(path)
@@ -28,22 +30,24 @@ enum PEMFile {
       throw TLSConfigurationError(subject: path, reason: "\(error)")
     }
     defer { Self.wipe(&pem) }
-    guard let key = Self.parsePrivateKey(pem) else {
+    guard let key = Self.parsePrivateKey(pem, algorithm) else {
       throw TLSConfigurationError(
         subject: path, reason: "holds no private key in PEM that is not encrypted")
     }
     return key
   }
 
-  private static func parsePrivateKey(_ pem: [UInt8]) -> OpaquePointer? {
+  private static func parsePrivateKey(_ pem: [UInt8], _ algorithm: String?) -> OpaquePointer? {
     OpenSSL.clearErrors()
     defer { OpenSSL.clearErrors() }
     // The BIO keeps the pointer, so that it is read and freed while the bytes are held.
     return pem.withUnsafeBytes { bytes in
       let bio = BIO_new_mem_buf(bytes.baseAddress, CInt(bytes.count))
       defer { BIO_free(bio) }
-      // Without this answer OpenSSL would ask for a passphrase on the terminal.
-      return PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil)
+      if let algorithm, let key = copenssl_read_usual_key(bio, algorithm) { return key }
+      // Of any form, or of another algorithm, which is told from no key at all.
+      copenssl_rewind(bio)
+      return PEM_read_bio_PrivateKey(bio, nil, copenssl_no_passphrase, nil)
     }
   }
 

@@ -120,7 +120,9 @@ final class TLSContext: @unchecked Sendable {
         reason: "is not for a server (extended key usage): no client would accept it; "
           + "make one with worker pki issue NAME --server")
     }
-    let key = try PEMFile.readPrivateKey(configuration.privateKey)
+    let own = X509_get0_pubkey(SSL_CTX_get0_certificate(self.context))
+    let algorithm = EVP_PKEY_get0_type_name(own).map { String(cString: $0) }
+    let key = try PEMFile.readPrivateKey(configuration.privateKey, algorithm)
     defer { EVP_PKEY_free(key) }
     guard SSL_CTX_use_PrivateKey(self.context, key) == 1,
       SSL_CTX_check_private_key(self.context) == 1

@@ -30,7 +30,8 @@ final class OutputWriter: Sendable {
 
   private static let limit = 1 << 20
 
-  private let thread = BlockingThreads(name: "output", count: 1)
+  /// Nil until there is something to write: many jobs write nothing, and their client then is done sooner.
+  private let thread = Lock<BlockingThreads?>(nil)
   private let state = Lock(State())
 
   /// Takes the bytes over; throws when these or earlier ones could not be written.
@@ -42,8 +43,15 @@ final class OutputWriter: Sendable {
       defer { state.isWriting = true }
       return !state.isWriting
     }
-    if mustStart { self.thread.perform { self.writeAll() } }
+    if mustStart { self.writer().perform { self.writeAll() } }
     try await self.wait(until: Self.limit)
+  }
+
+  private func writer() -> BlockingThreads {
+    if let thread = self.thread.withLock({ $0 }) { return thread }
+    let thread = BlockingThreads(name: "output", count: 1)
+    self.thread.withLock { $0 = thread }  // nobody else does: there is one caller at a time
+    return thread
   }
 
   /// Returns when everything is written.
