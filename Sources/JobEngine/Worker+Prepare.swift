@@ -12,11 +12,7 @@ extension Worker {
   /// For the next start: at once where starts follow each other closely, and else a little later.
   func prepareNextJob() {
     guard !self.prepared.startEnded(at: Clock.boot()) else { return self.prepareJob() }
-    self.events.later(PreparedJobs.pause) {
-      // One that is under way does the same at its end.
-      guard self.registry.read({ $0.starting }) == 0 else { return }
-      self.prepareJob()
-    }
+    self.events.later(PreparedJobs.pause) { self.prepareJob() }
   }
 
   /// Not waited for, but by `close`.

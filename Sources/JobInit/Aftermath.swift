@@ -42,7 +42,7 @@ enum Aftermath {
     for folder in left { CgroupFolder.remove(folder) }
   }
 
-  static func removeCgroups(_ plan: LaunchPlan, _ watch: borrowing EngineWatch) {
+  static func removeCgroups(_ plan: LaunchPlan) {
     if let path = plan.cgroup2 {
       // The second belt, see cgroups(7): PID 1's end has killed everything in its namespace, but
       // a process could have been moved into the group from outside.
@@ -55,9 +55,12 @@ enum Aftermath {
       }
     }
     self.removeLegacy(plan.cgroupsV1)
-    // The last one out: there may never be another engine to do it. EBUSY where jobs are left. After the
-    // job's own, as an engine that closes meanwhile does the same and then finds none.
-    guard !watch.engineIsThere else { return }
+  }
+
+  /// Where the engine is gone: there may never be another one to do it. To be asked, and done, after the
+  /// job's own are gone: an engine that closes meanwhile does the same, and then finds none.
+  static func removeJobsGroup(_ plan: LaunchPlan) {
+    // The last one out; EBUSY where jobs are left.
     for folder in plan.jobsGroup { try? File.removeFolder(path: folder) }
   }
 }

@@ -2,14 +2,14 @@
 //
 //   engine ──▶ keeper (outside: journal, timers, exit record) ──▶ PID 1 (inside) ──▶ target
 //
-// The keeper gets 3 the job's folder, 4 the lock, 5 the pipe to the engine, 6 the lifeline (see
+// The keeper gets 3 the job's folder, 4 the lock, 5 the pipe to the engine, 6 the engine's presence (see
 // `EngineWatch`); 0-2 are /dev/null. PID 1 gets 1 and 2 the output pipes, 3 the plan, 4 the keeper's
 // orders (one signal number a byte), 5 the pipe to the keeper. PID 1 holds nothing that a root job could
 // profit from.
 //
 // A job with an outgoing network has a third, `init network`: see `NetworkHelper`.
 // Both may be started before there is a job. A spare keeper (`init spare`) then gets 3 a socket of the
-// engine's, 4 the folder, 5 the lock, 6 the lifeline, and later the pipe to the engine through that
+// engine's, 4 the folder, 5 the lock, 6 its presence, and later the pipe to the engine through that
 // socket; its PID 1 (`init pid1-ahead`) gets 3 a socket of the keeper's, and two plans through it: what
 // can be done ahead, and the job's.
 import Glibc

@@ -14,8 +14,8 @@ enum Keeper {
     do throws(InitFailure) {
       let plan = try self.plan(in: folder)
       let desk = try self.desk(folder, plan, watch)
-      let helper = try self.helper(folder, plan, desk)
-      let birth = try self.birth(folder, plan, helper, desk)
+      let helper = try self.helper(folder, plan)
+      let birth = try self.birth(folder, plan, helper)
       self.live(
         folder: folder, lock: lock, engine: engine, plan: plan, desk: desk, birth: birth,
         helper: helper)
@@ -69,23 +69,22 @@ enum Keeper {
   }
 
   private static func helper(
-    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ desk: borrowing Desk
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan
   ) throws(InitFailure) -> NetworkHelper? {
     guard let outgoing = plan.outgoing else { return nil }
     do throws(InitFailure) { return try NetworkHelper.start(outgoing, plan) } catch {
-      Aftermath.removeCgroups(plan, desk.engineWatch)
+      Aftermath.removeCgroups(plan)
       Aftermath.removeFiles(in: folder)
       throw error
     }
   }
 
   private static func birth(
-    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ helper: NetworkHelper?,
-    _ desk: borrowing Desk
+    _ folder: borrowing OwnedDescriptor, _ plan: LaunchPlan, _ helper: NetworkHelper?
   ) throws(InitFailure) -> Birth {
     do throws(InitFailure) { return try Birth.clone(plan, hasNetwork: helper != nil) } catch {
       helper?.end()
-      Aftermath.removeCgroups(plan, desk.engineWatch)
+      Aftermath.removeCgroups(plan)
       Aftermath.removeFiles(in: folder)
       throw error
     }

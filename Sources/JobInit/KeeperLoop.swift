@@ -81,7 +81,8 @@ struct KeeperLoop: ~Copyable {
     // 2. Counters, before the cgroups that hold them go.
     let evidence = Aftermath.evidence(self.plan)
     self.witness.jobEnded()
-    Aftermath.removeCgroups(self.plan, self.engineWatch)
+    Aftermath.removeCgroups(self.plan)
+    if !self.engineWatch.engineIsThere { Aftermath.removeJobsGroup(self.plan) }
     if self.state.isRunning {
       // 3. The record, once what it promises is on disk; its presence tells everybody.
       try? self.journal.sync()  // a disk that fails here fails the record below too, aloud

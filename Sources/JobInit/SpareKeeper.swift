@@ -21,7 +21,7 @@ enum SpareKeeper {
       self.warmUp(early)
       Handshake.tell(engine)
       guard let pipe = self.wait(for: engine, birth) else {
-        self.takeDown(birth, early, folder, desk)
+        self.takeDown(birth, early, folder)
         _exit(0)
       }
       let answer = Announcement(pipe)
@@ -61,12 +61,13 @@ enum SpareKeeper {
   /// The engine was killed: there may never be another one to clear away what was made for it. One that
   /// is there already does the same, and neither minds.
   private static func takeDown(
-    _ ahead: borrowing BirthAhead, _ plan: LaunchPlan, _ folder: borrowing OwnedDescriptor,
-    _ desk: borrowing Desk
+    _ ahead: borrowing BirthAhead, _ plan: LaunchPlan, _ folder: borrowing OwnedDescriptor
   ) {
     try? ahead.birth.process.signal(SIGKILL)  // ESRCH: it has ended
     _ = try? ahead.birth.process.reap(waiting: true)
-    Aftermath.removeCgroups(plan, desk.engineWatch)
+    Aftermath.removeCgroups(plan)
+    // Not to be asked for: a process that dies lets go of one descriptor after the other.
+    Aftermath.removeJobsGroup(plan)
     if let jobs = try? File.open("..", in: folder, O_RDONLY | O_DIRECTORY) {
       try? Folder.removeTree(plan.jobID, in: jobs)
     }

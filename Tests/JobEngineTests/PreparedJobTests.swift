@@ -78,13 +78,15 @@ import Testing
   @Test func nothingOfItIsLeftWhenTheWorkerDied() async throws {
     let folder = try TemporaryFolder()
     let state = try StateDirectory("\(folder.path)/state", program: workerProgram)
-    let (id, keeper) = try self.forgotten(folder, state)
+    // Held to the end: a process that dies lets go of one descriptor after the other.
+    let group = try self.group(of: state)
+    defer { withExtendedLifetime(group) {} }
+    let (id, keeper) = try self.forgotten(folder, state, group)
     var entries = [pollfd(fd: keeper.descriptor, events: Int16(POLLIN), revents: 0)]
     try Poll.wait(&entries)
     keeper.reap()
     #expect(try Folder.names(in: File.openFolder("\(folder.path)/state/jobs")) == [])
     #expect(try cgroupFolders().filter { $0.contains("\(id)") } == [])
-    let group = try self.group(of: state)
     #expect(group.layout.all.allSatisfy { !File.exists(path: $0) })
   }
 
@@ -104,9 +106,9 @@ import Testing
 
   /// As by a worker that is killed: its end of the socket is closed, and that is all.
   private func forgotten(
-    _ folder: TemporaryFolder, _ state: StateDirectory
+    _ folder: TemporaryFolder, _ state: StateDirectory, _ group: JobsGroup
   ) throws -> (JobID, KeeperProcess) {
-    let prepared = try self.prepare(folder, state)
+    let prepared = try self.prepare(folder, state, group)
     return (prepared.id, prepared.keeper)
   }
 
@@ -117,10 +119,10 @@ import Testing
   }
 
   private func prepare(
-    _ folder: TemporaryFolder, _ state: StateDirectory
+    _ folder: TemporaryFolder, _ state: StateDirectory, _ group: JobsGroup? = nil
   ) throws -> PreparedJob {
     let launcher = Launcher(
-      state: state, group: try self.group(of: state), hidden: [],
+      state: state, group: try group ?? self.group(of: state), hidden: [],
       networkProgram: NetworkProgram(folders: []))
     let configuration = configuration(folder)
     return try launcher.prepare(
@@ -224,16 +226,24 @@ import Testing
 /// host, is made anew.
 func preparedJob(_ worker: Worker) async throws -> JobID {
   for _ in 0..<10 {
-    await worker.endings.waitUncancelled { $0 == 0 }
+    await waitForPreparing(worker)
     if let ready = worker.prepared.peek() { return ready.id }
     _ = try await worker.wait(worker.start(shell("true"), owner: "alice").id)
   }
   throw WorkerError(.internal, "no job is kept ready")
 }
 
+/// Until what a start has put off is done as well: timers come in the order of their times.
+private func waitForPreparing(_ worker: Worker) async {
+  await withCheckedContinuation { continuation in
+    worker.events.later(PreparedJobs.pause) { continuation.resume() }
+  }
+  await worker.endings.waitUncancelled { $0 == 0 }
+}
+
 /// In the state directory, without that of the job that is kept ready.
 func foldersOfJobs(_ folder: TemporaryFolder, _ worker: Worker) async throws -> [String] {
-  await worker.endings.waitUncancelled { $0 == 0 }
+  await waitForPreparing(worker)
   let prepared = worker.prepared.peek()?.id.description
   return try Folder.names(in: File.openFolder("\(folder.path)/state/jobs"))
     .filter { $0 != prepared }

@@ -15,13 +15,13 @@ final class JobsGroup: Sendable {
   let outer: CgroupLayout
   /// Until it is cut, keepers leave the group to this worker: made anew for each job, it would cost every
   /// start and every end a millisecond.
-  let lifeline: Lifeline
+  let presence: Presence
   private let totals: HostTotals
   /// What the totals are is written.
   private let isSettled = Lock(false)
 
   init(in outer: CgroupLayout, of state: FileIdentity, totals: HostTotals) throws(SystemError) {
-    self.lifeline = try Lifeline()
+    self.presence = try Presence()
     self.outer = outer
     self.layout = outer.inside("worker-jobs-\(state.text)")
     self.totals = totals
@@ -66,7 +66,7 @@ final class JobsGroup: Sendable {
 
   /// Removes it if no job is in it, and leaves that to keepers from here on. Blocks.
   func remove() {
-    self.lifeline.cut()  // first: the keeper of a last job that ends now either sees it, or is gone
+    self.presence.cut()  // first: the keeper of a last job that ends now either sees it, or is gone
     for folder in self.layout.all { try? File.removeFolder(path: folder) }  // EBUSY: jobs run on
   }
 

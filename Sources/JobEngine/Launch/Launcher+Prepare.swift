@@ -67,7 +67,7 @@ extension Launcher {
         "spare",
         [
           sockets.right.rawValue, place.folder.rawValue, place.lock.rawValue,
-          self.group.lifeline.end.rawValue,
+          self.group.presence.end.rawValue,
         ])
       let socket = sockets.takeLeft()
       let prepared = PreparedJob(

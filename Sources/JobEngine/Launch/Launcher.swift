@@ -158,7 +158,7 @@ struct Launcher: Sendable {
         "keeper",
         [
           place.folder.rawValue, place.lock.rawValue, answer.writeEnd.rawValue,
-          self.group.lifeline.end.rawValue,
+          self.group.presence.end.rawValue,
         ])
     }
     return Launch(keeper: keeper, answer: answer.takeReadEnd())

@@ -9,8 +9,8 @@ final class PreparedJobs: Sendable {
     var isStale = false
     var isWatched = false
     var isClosed = false
-    /// Of the last start, in nanoseconds on the boot clock.
-    var startTime: Int64 = 0
+    /// When the last start ended, in nanoseconds on the boot clock.
+    var startEndTime: Int64 = 0
   }
 
   /// Nanoseconds from a start to the work for the next one: as long as a short job and its answer take, as
@@ -39,8 +39,8 @@ final class PreparedJobs: Sendable {
   /// A start has ended: answers whether it was close to the one before.
   func startEnded(at time: Int64) -> Bool {
     self.state.withLock { state in
-      defer { state.startTime = time }
-      return time - state.startTime < Self.hurry
+      defer { state.startEndTime = time }
+      return time - state.startEndTime < Self.hurry
     }
   }
 

@@ -46,7 +46,9 @@ struct ResolvedUser: Hashable, Sendable {
     case .own: return nil
     case .named(let name):
       guard let entry = database.user(named: name) else {
-        throw .invalid("no such user '\(name)' on this host: name one of its users, or an id")
+        throw WorkerError(
+          .invalidArgument, "no such user '\(name)' on this host: name one of its users, or an id",
+          step: "user")
       }
       return ResolvedUser(entry, gid: entry.gid, groups: database.groups(of: entry))
     case .ids(let uid, let gid):

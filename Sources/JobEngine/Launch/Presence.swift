@@ -2,7 +2,7 @@ import Linux
 
 /// A pipe whose other end keepers hold: by it they see whether the worker that started them is there,
 /// and clears away what all jobs share, or has closed or died.
-final class Lifeline: Sendable {
+final class Presence: Sendable {
   /// For keepers to inherit.
   let end: OwnedDescriptor
   private let held: Lock<CInt?>
