@@ -45,8 +45,8 @@ static inline void copenssl_set_mode(SSL_CTX *context) {
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
-// The private key that comes first, in the usual form (PKCS #8), not encrypted and of the algorithm `type`:
-// by its own decoders only, which takes a third of the time, see OSSL_DECODER_CTX_new_for_pkey(3).
+// The private key that comes first, not encrypted and of the algorithm `type`: by the decoders of that one
+// only, which takes a third of the time, see OSSL_DECODER_CTX_new_for_pkey(3).
 static inline EVP_PKEY *copenssl_read_usual_key(BIO *bio, const char *type) {
   EVP_PKEY *key = NULL;
   OSSL_DECODER_CTX *decoder = OSSL_DECODER_CTX_new_for_pkey(

@@ -47,6 +47,7 @@ enum PEMFile {
       if let algorithm, let key = copenssl_read_usual_key(bio, algorithm) { return key }
       // Of any form, or of another algorithm, which is told from no key at all.
       copenssl_rewind(bio)
+      OpenSSL.clearErrors()  // the earliest decides what it makes of the file
       return PEM_read_bio_PrivateKey(bio, nil, copenssl_no_passphrase, nil)
     }
   }
