@@ -86,10 +86,12 @@ let package = Package(
       swiftSettings: strict),
 
     // Tests, ring by ring.
+    .target(name: "CTestSupport", path: "Tests/CTestSupport", cSettings: strictC),
     .target(
       name: "TestSupport",
       dependencies: [
-        "Linux", "PKI", "GRPCNghttp2", "JobEngine", "JobServer", "JobClient", "JobAPI", grpcCore,
+        "CTestSupport", "Linux", "PKI", "GRPCNghttp2", "JobEngine", "JobServer", "JobClient",
+        "JobAPI", grpcCore,
         logging,
       ],
       path: "Tests/TestSupport", swiftSettings: strict),

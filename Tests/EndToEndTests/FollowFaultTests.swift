@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import TestSupport
 import Testing
 
 /// Followers whose client, server, keeper or network comes to harm in the middle.

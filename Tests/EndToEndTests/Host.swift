@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import TestSupport
 import Testing
 
 /// A host with the built binary, certificates and a server of its own, taken down at the end.
@@ -117,12 +118,15 @@ final class Host: Sendable {
   /// Stops what runs and the server, removes every file; answers with what is there still.
   private func takeDown() async -> [String] {
     var ids: [String] = []
+    var isEnded = false
     if self.server.withLock({ $0 != nil }) {
       ids = await self.stopJobs()
-      _ = try? await self.stopServer()
+      isEnded = (try? await self.stopServer())??.code == 0
     }
     let left =
       ids.flatMap { Cgroups.of(job: $0) } + Processes.holding(self.path) + Mounts.below(self.path)
+      // Whatever the job was: also one that never started.
+      + (isEnded ? Cgroups.of(server: self.state) : [])
     if let parent = try? File.openFolder("/var/lib") {
       try? Folder.removeTree(String(self.path.dropFirst("/var/lib/".count)), in: parent)
     }

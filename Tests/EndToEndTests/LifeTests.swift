@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import TestSupport
 import Testing
 
 @Suite(.endToEnd, .serialized) struct LifeTests {
@@ -90,6 +91,43 @@ import Testing
       try await obedient.waitForOutput("up")
       obedient.signal(SIGINT)
       #expect(try await obedient.wait().code == 9)
+    }
+  }
+
+  /// There may never be another server here.
+  @Test func aServerThatIsKilledLeavesNothingWhenItsJobsHaveEnded() async throws {
+    try await Host.with { host in
+      for _ in 0..<4 {
+        // Long enough for the next one to be kept ready.
+        #expect(try await host.start(["run", "--", "sleep", "0.3"]).wait().code == 0)
+        try await host.stopServer(SIGKILL)
+        for keeper in Processes.holders(of: host.state) {
+          guard let process = try? PIDFD(process: keeper) else { continue }
+          var entries = [pollfd(fd: process.descriptor.rawValue, events: Int16(POLLIN), revents: 0)]
+          try Poll.wait(&entries)
+        }
+        #expect(Leftovers.of(server: host.state) == [])
+        try await host.startServer()
+      }
+    }
+  }
+
+  /// The end of the output comes before the answer to the stop now and then, and is no failure of it.
+  @Test func aSecondInterruptStopsAndSaysSoOnce() async throws {
+    try await Host.with { host in
+      for _ in 0..<8 {
+        let stubborn = try host.start(
+          ["run", "--", "sh", "-c", "trap 'echo int' INT; echo up; while :; do sleep 0.05; done"])
+        try await stubborn.waitForOutput("up")
+        stubborn.signal(SIGINT)
+        try await stubborn.waitForOutput("int")  // two at once are one, see signal(7)
+        stubborn.signal(SIGINT)
+        try await stubborn.waitForError("stopping job")
+        let outcome = try await stubborn.wait()
+        #expect(outcome.code == 128 + SIGTERM)
+        let told = outcome.stderr.split(separator: "\n")
+        #expect(told.count == 2 && told[1].contains("stopped by alice"), "\(told)")
+      }
     }
   }
 }

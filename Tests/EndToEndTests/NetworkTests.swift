@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import TestSupport
 import Testing
 
 /// The network `nat`: a way out, none in, and nothing left of what carries it.

@@ -1,6 +1,7 @@
 import Glibc
 import JobEngine
 import Linux
+import TestSupport
 import Testing
 
 /// A folder of its own for one test, removed afterwards.
@@ -63,6 +64,7 @@ func withWorker(
   }
   await stopAll(worker)
   await worker.close()
+  #expect(Leftovers.of(server: configuration.stateDirectory) == [])
 }
 
 func stopAll(_ worker: Worker) async {

@@ -1,6 +1,7 @@
 import Glibc
 import JobEngine
 import Linux
+import TestSupport
 import Testing
 
 /// A start that fails says where and leaves nothing behind.
@@ -13,7 +14,7 @@ import Testing
     #expect(worker.jobs().isEmpty)
     await worker.close()
     #expect(try names(in: "\(folder.path)/state/jobs").isEmpty)
-
+    #expect(Leftovers.of(server: "\(folder.path)/state") == [])
     return try #require(failure)
   }
 
@@ -50,6 +51,7 @@ import Testing
     spec.user = .named("no-such-user")
     let error = try await self.failure(spec)
     #expect(error.code == .invalidArgument)
+    #expect(error.step == "user")
     #expect(error.message.contains("no such user 'no-such-user' on this host"))
   }
 

@@ -27,7 +27,7 @@ import Testing
       #expect(all == [.stdout: "out\n", .stderr: "err\n"])
       #expect(end.job.exit.code == 7 && end.job.owner == "alice")
       try await client.remove(job.id)
-      #expect(Holdings.cgroups(of: job.id).isEmpty)
+      #expect(Cgroups.of(job: job.id).isEmpty)
     }
   }
 
@@ -42,7 +42,7 @@ import Testing
     }
     let job = try #require(left.withLock { $0 })
     #expect(job.pid > 0 && !File.exists(path: "/proc/\(job.pid)"))
-    #expect(Holdings.cgroups(of: job.id).isEmpty)
+    #expect(Cgroups.of(job: job.id).isEmpty)
     #expect(try !File.readText("/proc/self/mounts").contains(job.id))
   }
 }

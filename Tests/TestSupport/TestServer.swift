@@ -88,6 +88,13 @@ package func withWorkerServer(
     throw error
   }
   await worker.close()
+  let left = Leftovers.of(server: configuration.stateDirectory)
+  guard left.isEmpty else { throw LeftBehind(lines: left) }
+}
+
+package struct LeftBehind: Error, Hashable, CustomStringConvertible {
+  package let lines: [String]
+  package var description: String { "left behind: \(self.lines)" }
 }
 
 extension Logger {

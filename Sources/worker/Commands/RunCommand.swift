@@ -93,6 +93,8 @@ struct RunCommand: ClientCommand {
       try await session.client.signal(job, "INT")
     } catch let error as RPCError where error.code == .failedPrecondition {
       // It has just ended: there is nobody to interrupt.
+    } catch  where Task.isCancelled {
+      // Its end has come before the answer, and is told.
     } catch {
       Message.print(
         "the interrupt may not have reached job \(job): \(Failure(error)); Ctrl-C again stops it")
@@ -100,7 +102,11 @@ struct RunCommand: ClientCommand {
   }
 
   private static func stop(_ job: String, _ session: Session) async {
-    do { _ = try await session.client.stop(job) } catch {
+    do {
+      _ = try await session.client.stop(job)
+    } catch  where Task.isCancelled {
+      // As above: the output that ends brings the end of the job with it.
+    } catch {
       Message.print(
         "job \(job) was not stopped: \(Failure(error)); worker stop \(job) tries again")
     }
