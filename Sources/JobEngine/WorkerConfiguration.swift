@@ -42,6 +42,9 @@ public struct WorkerConfiguration: Sendable {
 extension WorkerConfiguration {
   /// Throws where it leaves no room for any job.
   func validate() throws(WorkerError) {
+    guard !self.stateDirectory.isEmpty else {
+      throw .invalid("a state directory must be named, got ''")
+    }
     try self.totals.validate()
     let quotas = [
       ("output-quota", self.defaultOutputQuota), ("output-quota-max", self.maxOutputQuota ?? .max),

@@ -18,7 +18,15 @@ package final class BlockingThreads: TaskExecutor, @unchecked Sendable {
   private var queue: [Work?] = []
   private var head = 0
 
-  package init(name: String, count: Int) {
+  /// For what this process is nothing without.
+  package convenience init(name: String, count: Int) {
+    do throws(SystemError) { try self.init(trying: name, count: count) } catch {
+      Fatal.end("cannot start the threads '\(name)': \(error.reason)")
+    }
+  }
+
+  /// Throws EAGAIN where the host allows no more threads.
+  package init(trying name: String, count: Int) throws(SystemError) {
     self.mutex = .allocate(capacity: 1)
     self.mutex.initialize(to: pthread_mutex_t())
     self.condition = .allocate(capacity: 1)
@@ -26,7 +34,7 @@ package final class BlockingThreads: TaskExecutor, @unchecked Sendable {
     pthread_mutex_init(self.mutex, nil)
     pthread_cond_init(self.condition, nil)
     for index in 0..<count {
-      Threads.start(name: "\(name)-\(index)") { self.run() }
+      try Threads.tryStart(name: "\(name)-\(index)") { self.run() }
     }
   }
 

@@ -674,8 +674,8 @@ package nonisolated struct Worker_V1_Limits: Sendable {
   /// Clears the value of `pids`. Subsequent reads from it will return its default value.
   package mutating func clearPids() {self._pids = nil}
 
-  /// Share of the processors beside others that want them: 1 to 10000, 100 is that of a
-  /// service of the host's; not set: 50 (cpu.weight; v1: cpu.shares in the same proportion).
+  /// Share of the processors beside other jobs that want them: 1 to 10000 (cpu.weight; v1: cpu.shares in
+  /// the same proportion).
   package var cpuWeight: Int64 {
     get {_cpuWeight ?? 0}
     set {_cpuWeight = newValue}

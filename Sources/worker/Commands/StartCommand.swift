@@ -23,7 +23,10 @@ struct StartCommand: ClientCommand {
     if self.job.plan { return try await session.tellPlan(self.job.spec, json: self.json) }
     let job = try await session.client.start(self.job.spec)
     LimitNotes(job).print()
-    try StandardStream.stdout.write(self.json ? try JSON.text(job) : "\(job.id)\n")
+    let text = self.json ? try JSON.text(job) : "\(job.id)\n"
+    do throws(Failure) { try StandardStream.stdout.write(text) } catch {
+      throw Failure("\(error.description); job \(job.id) was started, and runs", code: error.code)
+    }
     return ExitCode.success
   }
 }

@@ -6,7 +6,8 @@ import SwiftProtobuf
 struct JobOptions: ParsableArguments, Sendable {
   enum Network: String, ExpressibleByArgument, CaseIterable { case none, host, nat }
 
-  @Option(help: "A name to call it by, unique among your unfinished jobs.")
+  @Option(
+    help: "A name to call it by, unique among your unfinished jobs.", transform: Values.text)
   var name: String?
 
   @Option(help: "A label K=V to select by; repeatable.", transform: Values.pair)
@@ -15,12 +16,14 @@ struct JobOptions: ParsableArguments, Sendable {
   @Option(help: "A variable K=V for its environment; repeatable.", transform: Values.pair)
   var env: [Pair] = []
 
-  @Option(help: "The folder it starts in. (default: a folder of its own)")
+  @Option(
+    help: "The folder it starts in. (default: a folder of its own)", transform: Values.text)
   var workdir: String?
 
   @Option(
     parsing: .unconditional,
-    help: "Whom it runs as: UID, UID:GID or a name; needs the role admin. (default: its own)")
+    help: "Whom it runs as: UID, UID:GID or a name; needs the role admin. (default: its own)",
+    transform: Values.text)
   var user: String?
 
   @Option(

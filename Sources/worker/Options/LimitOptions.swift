@@ -42,7 +42,9 @@ struct LimitOptions: ParsableArguments, Sendable {
   var ioRead: Int64?
 
   @Option(
-    parsing: .unconditional, help: "Bytes a second written to each disk.", transform: Values.size)
+    parsing: .unconditional,
+    help: "Bytes a second written to each disk; on cgroup v1 with --best-effort only.",
+    transform: Values.size)
   var ioWrite: Int64?
 
   @Option(
@@ -51,7 +53,8 @@ struct LimitOptions: ParsableArguments, Sendable {
   var ioReadOps: Int64?
 
   @Option(
-    parsing: .unconditional, help: "Write operations a second on each disk.",
+    parsing: .unconditional,
+    help: "Write operations a second on each disk; on cgroup v1 with --best-effort only.",
     transform: Values.whole)
   var ioWriteOps: Int64?
 

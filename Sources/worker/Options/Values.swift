@@ -48,6 +48,12 @@ enum Values {
     return .nanoseconds(Int64((milliseconds * 1_000_000).rounded()))
   }
 
+  /// Anything but nothing, which would be taken for an option that was left out.
+  static func text(_ text: String) throws -> String {
+    guard !text.isEmpty else { throw ValueError(description: "is empty: leave the option out") }
+    return text
+  }
+
   /// Digits; below zero is for who knows the least to say.
   static func whole(_ text: String) throws -> Int64 {
     guard let value = Int64(text) else { throw ValueError(description: "give a whole number") }

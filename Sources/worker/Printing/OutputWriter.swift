@@ -43,13 +43,16 @@ final class OutputWriter: Sendable {
       defer { state.isWriting = true }
       return !state.isWriting
     }
-    if mustStart { self.writer().perform { self.writeAll() } }
+    if mustStart { try self.writer().perform { self.writeAll() } }
     try await self.wait(until: Self.limit)
   }
 
-  private func writer() -> BlockingThreads {
+  private func writer() throws(Failure) -> BlockingThreads {
     if let thread = self.thread.withLock({ $0 }) { return thread }
-    let thread = BlockingThreads(name: "output", count: 1)
+    let thread: BlockingThreads
+    do throws(SystemError) { thread = try BlockingThreads(trying: "output", count: 1) } catch {
+      throw Failure("cannot write the output: no thread can be started: \(error.reason)")
+    }
     self.thread.withLock { $0 = thread }  // nobody else does: there is one caller at a time
     return thread
   }
