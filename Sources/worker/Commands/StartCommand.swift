@@ -25,7 +25,7 @@ struct StartCommand: ClientCommand {
     LimitNotes(job).print()
     let text = self.json ? try JSON.text(job) : "\(job.id)\n"
     do throws(Failure) { try StandardStream.stdout.write(text) } catch {
-      throw Failure("\(error.description); job \(job.id) was started, and runs", code: error.code)
+      throw Failure("\(error.description); job \(job.id) was started", code: error.code)
     }
     return ExitCode.success
   }

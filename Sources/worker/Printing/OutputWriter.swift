@@ -37,13 +37,14 @@ final class OutputWriter: Sendable {
   /// Takes the bytes over; throws when these or earlier ones could not be written.
   func write(_ bytes: [UInt8], to stream: StandardStream) async throws(Failure) {
     guard !bytes.isEmpty else { return }
+    let thread = try self.writer()  // first: nothing must wait for a thread that cannot be had
     let mustStart = self.state.withLock { state in
       state.pieces.append(Piece(stream: stream, bytes: bytes))
       state.size += bytes.count
       defer { state.isWriting = true }
       return !state.isWriting
     }
-    if mustStart { try self.writer().perform { self.writeAll() } }
+    if mustStart { thread.perform { self.writeAll() } }
     try await self.wait(until: Self.limit)
   }
 
