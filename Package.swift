@@ -91,8 +91,7 @@ let package = Package(
       name: "TestSupport",
       dependencies: [
         "CTestSupport", "Linux", "PKI", "GRPCNghttp2", "JobEngine", "JobServer", "JobClient",
-        "JobAPI", grpcCore,
-        logging,
+        "JobAPI", grpcCore, logging,
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(

@@ -14,12 +14,16 @@
 
 enum { most = 4096, looks = 200 };
 
+static const char *file;
+
 // What was open before any test: the runner's own.
 static char *inherited[most];
 // Threads that serve all tests, and live as long as the process; the rest of the name is a number.
 static const char *const pools[] = {
-    "engine-", "readers-", "searchers-", "sweeper-", "worker-loop-", "log-", "files-",
-    "digest-", "audit-", "shell-", "test-", "fuzz-", NULL};
+    "engine-", "readers-", "searchers-", "sweeper-", "log-", "files-", "digest-", "audit-",
+    "shell-", "test-forget-", "test-blocking-", NULL};
+// Those of them that are event loops.
+static const char *const loops[] = {"worker-loop-", "test-", "fuzz-", NULL};
 // Of libdispatch, by the end of their names.
 static const char *const foreign[] = {"default-qos", "overcommit", "utility-qos", NULL};
 
@@ -75,9 +79,12 @@ static void see_descriptor(struct look *look, const char *name, int own) {
   tell(look, "descriptor", target);
 }
 
-static int begins_with_one_of(const char *text, const char *const *prefixes) {
-  for (; *prefixes; prefixes++)
-    if (!strncmp(text, *prefixes, strlen(*prefixes))) return 1;
+static int is_of_one(const char *text, const char *const *prefixes) {
+  for (; *prefixes; prefixes++) {
+    size_t count = strlen(*prefixes);
+    if (!strncmp(text, *prefixes, count) && text[count] && !text[count + strspn(text + count, "0123456789")])
+      return 1;
+  }
   return 0;
 }
 
@@ -114,11 +121,15 @@ static void see_thread(struct look *look, const char *name, int own) {
   char path[96], line[512];
   snprintf(path, sizeof path, "/proc/self/task/%s/comm", name);
   read_line(path, line, sizeof line);
-  if (begins_with_one_of(line, pools)) look->loops++;
-  else if (atoi(name) != getpid() && line[0] && !ends_with_one_of(line, foreign)) tell(look, "thread", line);
+  if (is_of_one(line, loops)) look->loops++;
+  else if (!is_of_one(line, pools) && atoi(name) != getpid() && line[0] && !ends_with_one_of(line, foreign)) tell(look, "thread", line);
   snprintf(path, sizeof path, "/proc/self/task/%s/children", name);
-  read_line(path, line, sizeof line);
-  see_children(look, line);
+  char *pids = NULL;
+  size_t size = 0;
+  FILE *children = fopen(path, "re");
+  if (children && getline(&pids, &size, children) > 0) see_children(look, pids);
+  if (children) fclose(children);
+  free(pids);
 }
 
 static int look_for(FILE *out) {
@@ -131,7 +142,7 @@ static int look_for(FILE *out) {
 static void report(void) {
   for (int look = 0; look < looks && look_for(NULL) > 0; look++)
     nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
-  FILE *out = fopen(getenv("WORKER_HOLDINGS"), "ae");
+  FILE *out = fopen(file, "ae");
   if (!out) return;
   look_for(out);
   fclose(out);
@@ -146,7 +157,9 @@ static void remember(struct look *look, const char *name, int own) {
 }
 
 __attribute__((constructor)) static void begin(void) {
-  if (!getenv("WORKER_HOLDINGS")) return;
+  const char *wanted = getenv("WORKER_HOLDINGS");
+  if (!wanted) return;
+  file = strdup(wanted);  // a test may change the environment
   each("/proc/self/fd", NULL, remember);
   atexit(report);
 }

@@ -118,15 +118,18 @@ final class Host: Sendable {
   /// Stops what runs and the server, removes every file; answers with what is there still.
   private func takeDown() async -> [String] {
     var ids: [String] = []
-    var isEnded = false
+    var left: [String] = []
     if self.server.withLock({ $0 != nil }) {
       ids = await self.stopJobs()
-      isEnded = (try? await self.stopServer())??.code == 0
-    }
-    let left =
-      ids.flatMap { Cgroups.of(job: $0) } + Processes.holding(self.path) + Mounts.below(self.path)
+      let outcome = try? await self.stopServer()
+      if outcome?.code != 0 {
+        left.append("a server that ended so: \(String(describing: outcome))")
+      }
       // Whatever the job was: also one that never started.
-      + (isEnded ? Cgroups.of(server: self.state) : [])
+      left += Cgroups.of(server: self.state)
+    }
+    left +=
+      ids.flatMap { Cgroups.of(job: $0) } + Processes.holding(self.path) + Mounts.below(self.path)
     if let parent = try? File.openFolder("/var/lib") {
       try? Folder.removeTree(String(self.path.dropFirst("/var/lib/".count)), in: parent)
     }
