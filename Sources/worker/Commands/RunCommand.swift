@@ -50,12 +50,13 @@ struct RunCommand: ClientCommand {
     let job = try await session.client.start(self.job.spec)
     LimitNotes(job).print()
     if interrupts.withLock({ $0.started(job.id) }) != nil {
-      await Self.interrupt(job.id, session)
+      await Self.interrupt(job.id, session, interrupts)
     }
     do {
       let end = try await session.client.output(
         of: OutputRequest(job: job.id), onGap: { try await session.output.tell($0) },
         onChunk: { try await session.output.write($0) })
+      interrupts.withLock { $0.ended() }
       try await session.output.finish()  // before our own word on how it ended
       return Self.tell(end.hasJob ? end.job : try await session.client.wait(job.id))
     } catch let error as RPCError where [.dataLoss, .notFound].contains(error.code) {
@@ -72,12 +73,12 @@ struct RunCommand: ClientCommand {
       for await signal in session.signals {
         switch interrupts.withLock({ $0.received(signal) }) {
         case .forward(let job):
-          group.addTask { await Self.interrupt(job, session) }
+          group.addTask { await Self.interrupt(job, session, interrupts) }
         case .remember:
           Message.print("the interrupt goes to the job as soon as it has started; once more leaves")
         case .stop(let job):
           Message.print("stopping job \(job)")
-          group.addTask { await Self.stop(job, session) }
+          group.addTask { await Self.stop(job, session, interrupts) }
         case .leave(let code, let message):
           Message.print(message)
           Glibc.exit(code)
@@ -88,12 +89,14 @@ struct RunCommand: ClientCommand {
     return nil
   }
 
-  private static func interrupt(_ job: String, _ session: Session) async {
+  private static func interrupt(
+    _ job: String, _ session: Session, _ interrupts: Lock<Interrupts>
+  ) async {
     do {
       try await session.client.signal(job, "INT")
     } catch let error as RPCError where error.code == .failedPrecondition {
       // It has just ended: there is nobody to interrupt.
-    } catch  where Task.isCancelled {
+    } catch  where interrupts.withLock({ $0.hasEnded }) {
       // Its end has come before the answer, and is told.
     } catch {
       Message.print(
@@ -101,11 +104,13 @@ struct RunCommand: ClientCommand {
     }
   }
 
-  private static func stop(_ job: String, _ session: Session) async {
+  private static func stop(
+    _ job: String, _ session: Session, _ interrupts: Lock<Interrupts>
+  ) async {
     do {
       _ = try await session.client.stop(job)
-    } catch  where Task.isCancelled {
-      // As above: the output that ends brings the end of the job with it.
+    } catch  where interrupts.withLock({ $0.hasEnded }) {
+      // As above.
     } catch {
       Message.print(
         "job \(job) was not stopped: \(Failure(error)); worker stop \(job) tries again")

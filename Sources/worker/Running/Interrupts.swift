@@ -16,12 +16,16 @@ struct Interrupts: Hashable, Sendable {
 
   private var job: String?
   private var interrupts = 0
+  /// The job's end has come: a request that it cut off has nothing to tell any more.
+  private(set) var hasEnded = false
 
   /// The server has said that the job was started; what is to be done now that came before.
   mutating func started(_ job: String) -> Action? {
     self.job = job
     return self.interrupts > 0 ? .forward(job: job) : nil
   }
+
+  mutating func ended() { self.hasEnded = true }
 
   mutating func received(_ signal: Int32) -> Action {
     if signal == SIGINT { self.interrupts += 1 }
