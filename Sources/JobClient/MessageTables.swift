@@ -3,8 +3,8 @@ import SwiftProtobuf
 
 /// What the Swift runtime and the protobuf library make of our messages when they first meet them.
 package enum MessageTables {
-  /// Meets those of a start and of its output: half a millisecond that would else be spent between the
-  /// server's answer and the next request. Blocks for that long.
+  /// Meets those of a start and of its output: some tenths of a millisecond that would else be spent between
+  /// the server's answer and the next request. Blocks for that long.
   package static func load() {
     var end = Worker_V1_OutputEnd()
     end.job = Self.job

@@ -6,8 +6,9 @@ import Linux
 ///
 /// It is made with the first job, and removed by whoever finds no job left in it: a worker that closes, or,
 /// where the worker that started it is gone, the keeper of the last job. Left to the next worker is what only
-/// some jobs have a group in, and the empty group of a worker that is killed. Named after the state
-/// directory, it is the same one for the next worker there, and another worker's never.
+/// some jobs have a group in, and the empty group of a worker that is killed while no job runs or is kept
+/// ready, or in the moment in which the last one ends. Named after the state directory, it is the same one for
+/// the next worker there, and another worker's never.
 final class JobsGroup: Sendable {
   /// Below which jobs get theirs.
   let layout: CgroupLayout

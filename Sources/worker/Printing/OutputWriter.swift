@@ -33,6 +33,16 @@ final class OutputWriter: Sendable {
   /// Nil until there is something to write: many jobs write nothing, and their client then is done sooner.
   private let thread = Lock<BlockingThreads?>(nil)
   private let state = Lock(State())
+  private let makeThread: @Sendable () throws(SystemError) -> BlockingThreads
+
+  /// `makeThread`: of one thread, which writes.
+  init(
+    makeThread: @escaping @Sendable () throws(SystemError) -> BlockingThreads = {
+      () throws(SystemError) in try BlockingThreads(trying: "output", count: 1)
+    }
+  ) {
+    self.makeThread = makeThread
+  }
 
   /// Takes the bytes over; throws when these or earlier ones could not be written.
   func write(_ bytes: [UInt8], to stream: StandardStream) async throws(Failure) {
@@ -51,7 +61,7 @@ final class OutputWriter: Sendable {
   private func writer() throws(Failure) -> BlockingThreads {
     if let thread = self.thread.withLock({ $0 }) { return thread }
     let thread: BlockingThreads
-    do throws(SystemError) { thread = try BlockingThreads(trying: "output", count: 1) } catch {
+    do throws(SystemError) { thread = try self.makeThread() } catch {
       throw Failure("cannot write the output: no thread can be started: \(error.reason)")
     }
     self.thread.withLock { $0 = thread }  // nobody else does: there is one caller at a time
